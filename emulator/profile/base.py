@@ -9,7 +9,7 @@ creation, so the same package always gives the same ids and a delta keyed by id 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 
 from apdu.ids import Aid, Iccid, Tar
@@ -156,7 +156,8 @@ class PinSpec:
     """A PIN or ADM key as the package defines it (SAIP 8.4.2)."""
 
     reference: int
-    value: SecretKey
+    value: bytes = field(repr=False)
+    """8 bytes; secret, so in no repr."""
     puk: int | None
     attributes: int
     """b1 enabled, b2 may be changed, b3 may be disabled and enabled."""
@@ -169,7 +170,8 @@ class PukSpec:
     """An unblocking key (SAIP 8.4.1)."""
 
     reference: int
-    value: SecretKey
+    value: bytes = field(repr=False)
+    """8 bytes; secret, so in no repr."""
     max_tries: int
     tries: int
 
@@ -183,7 +185,8 @@ class NaaSpec:
     """1 Milenage, 2 TUAK, 3 the test algorithm."""
     options: int
     key: SecretKey
-    opc: SecretKey
+    opc: bytes = field(repr=False)
+    """OPc or TOPc; whatever the package gives for the test algorithm, which ignores it."""
     rotation: bytes
     xoring: bytes
     counter_max: int | None
@@ -281,7 +284,7 @@ class ProfileBase:
     """By PIN context (directory id, 0 for global references) and key reference."""
     puks: Mapping[int, PukSpec]
     naas: tuple[NaaSpec, ...]
-    cdma: tuple[SecretKey, ...]
+    cdma: tuple[bytes, ...] = field(repr=False)
     """CDMA keys, stored; no CDMA algorithm runs."""
     domains: tuple[DomainSpec, ...]
     applications: tuple[ApplicationSpec, ...]
