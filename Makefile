@@ -23,14 +23,16 @@ bench: $(VENV)/.run ## measure against the budgets
 lint: $(VENV)/.dev ## ruff, mypy --strict, the imports between the folders, licence lines
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --strict
-	@$(BIN)/lint-imports --no-logo
-	@! grep -rL --include='*.py' '^# SPDX-License-Identifier: Apache-2.0$$' apdu emulator smsr smdp tools tests
+	@report=$$($(BIN)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
+	@! find apdu emulator smsr smdp tools tests -name '*.py' -size +0 \
+	    -exec grep -L '^# SPDX-License-Identifier: Apache-2.0$$' {} + | grep .
 
 clean: ## remove what the others make
 	@rm -rf .venv build dist *.egg-info .*_cache .hypothesis
 
-$(VENV)/.%: setup.cfg pyproject.toml requirements.lock scripts/setup.sh
+MARKS = $(VENV)/.run $(VENV)/.test $(VENV)/.dev
+$(MARKS): $(VENV)/.%: setup.cfg pyproject.toml requirements.lock scripts/setup.sh
 	@PYTHON='$(PYTHON)' scripts/setup.sh $(VENV) $(filter-out run,$*)
 ifdef PYTHON
-.PHONY: $(VENV)/.run $(VENV)/.test $(VENV)/.dev
+.PHONY: $(MARKS)
 endif
