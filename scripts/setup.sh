@@ -47,7 +47,7 @@ choose_python() { # sets python, version and lacks: the first that lacks nothing
             *) [ -n "$python" ] || { python=${rest%% *} version=${answer%% *} lacks=${rest#* }; } ;;
         esac
     done
-    [ -n "$python" ] || die "Python 3.11 or newer is needed${found:-, and $* does not run} (PYTHON=/path/to/python3 names another)"
+    [ -n "$python" ] || die "Python 3.11 or newer is needed${found:-; tried: $*} (PYTHON=/path/to/python3 names another)"
 }
 
 find_missing() { # sets missing: Debian packages
