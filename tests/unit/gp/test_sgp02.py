@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The functions of SGP.02: captured STORE DATA payloads in both directions (card.md 4 and 5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from apdu.errors import DecodeError
+from apdu.gp.codes import Pol1
+from apdu.gp.sgp02 import (
+    AddressingParameters,
+    ConfirmationResponse,
+    ConnectivityParameters,
+    DgiTemplate,
+    DisableProfile,
+    EnableProfile,
+    KeyEstablishment,
+    KeyEstablishmentResponse,
+    Notification,
+    NotificationConfirmation,
+    NotificationType,
+    SetFallBackAttribute,
+    UpdatePol1,
+    certificate_group,
+)
+from apdu.ids import Aid, Eid
+
+ISD_P_13 = Aid.isd_p(0x13)
+AID = ISD_P_13.hex()
+
+# card.md 4.2 to 4.11: (S:whty, njiwa)
+FUNCTIONS: list[tuple[str, DgiTemplate]] = [
+    (f"3A03 12 4F10{AID}", EnableProfile(aid=ISD_P_13)),
+    (f"3A04 12 4F10{AID}", DisableProfile(aid=ISD_P_13)),
+    (f"3A05 12 4F10{AID}", SetFallBackAttribute(aid=ISD_P_13)),
+    ("3A06 03 810105", UpdatePol1(rules=Pol1.DISABLE_NOT_ALLOWED | Pol1.DELETE_ON_DISABLE)),
+    ("3A07 0B A009 0607913386994211F1", ConnectivityParameters(sms=bytes.fromhex("0607913386994211F1"))),
+    (
+        "3A07 09 A307 8105 0685214365",
+        AddressingParameters(sms=bytes.fromhex("81050685214365")),
+    ),
+    ("3A08 04 4E020102", NotificationConfirmation(sequence=0x0102)),
+]
+
+
+@pytest.mark.parametrize("payload, value", FUNCTIONS)
+def test_functions_both_ways(payload: str, value: DgiTemplate) -> None:
+    raw = bytes.fromhex(payload)
+    assert type(value).from_tlv(raw) == value
+    assert value.encode() == raw
+    for end in range(len(raw)):
+        with pytest.raises(DecodeError):
+            type(value).from_tlv(raw[:end])
+
+
+def test_a_function_is_not_another() -> None:
+    with pytest.raises(DecodeError, match="3A03 expected, not 3A04"):
+        EnableProfile.from_tlv(DisableProfile(aid=ISD_P_13).encode())
+
+
+def test_parameters_of_another_interface_are_refused() -> None:
+    with pytest.raises(DecodeError):
+        ConnectivityParameters.from_tlv(bytes.fromhex("3A0702A300"))
+
+
+def test_empty_object_clears() -> None:
+    assert ConnectivityParameters.from_tlv(bytes.fromhex("3A0702A000")) == ConnectivityParameters(sms=b"")
+
+
+# captured by whty: second STORE DATA of EstablishISDRKeySet; vectors.py checks its signature with RC 000102..0F
+CRT = bytes.fromhex("A61590020309950110800188810110820101830102 9100")
+
+
+def test_key_establishment() -> None:
+    point, signature = b"\x04" + bytes(range(64)), bytes(range(64, 128))
+    payload = bytes.fromhex("3A0217") + CRT + bytes.fromhex("7F4941") + point + bytes.fromhex("5F3740") + signature
+    value = KeyEstablishment(CRT, point, signature)
+    assert KeyEstablishment.decode(payload) == value
+    assert value.encode() == payload
+    challenge = bytes(range(16))
+    assert value.signature_input(challenge) == payload[: -64 - 3] + bytes.fromhex("008510") + challenge
+    for end in range(len(payload)):
+        with pytest.raises(DecodeError):
+            KeyEstablishment.decode(payload[:end])
+
+
+def test_captured_certificate_group() -> None:
+    # plain length A9: a data grouping, not BER (S:whty)
+    certificate = bytes.fromhex("7F2181A5") + bytes(0xA5)
+    assert certificate_group(certificate) == bytes.fromhex("3A01A9") + certificate
+
+
+def test_key_establishment_responses() -> None:
+    challenge = bytes.fromhex("8510") + bytes(16)
+    receipt = bytes.fromhex("8610") + bytes(16)
+    assert KeyEstablishmentResponse.decode(challenge) == KeyEstablishmentResponse(random=bytes(16))
+    assert KeyEstablishmentResponse.decode(receipt) == KeyEstablishmentResponse(receipt=bytes(16))
+    both = KeyEstablishmentResponse(random=bytes(16), receipt=bytes(16))
+    assert KeyEstablishmentResponse.decode(challenge + receipt) == both
+    assert both.value() == challenge + receipt
+    with pytest.raises(DecodeError):
+        KeyEstablishmentResponse.decode(receipt + challenge)
+
+
+def test_captured_notification() -> None:
+    eid = Eid.from_string("89001012012341234012345678901224")
+    raw = bytes.fromhex(f"E135 4C10{eid} 4D0102 4E020000 4F10{AID} 14083A45990057918503")
+    value = Notification(
+        eid=eid,
+        type=NotificationType.PROFILE_CHANGED,
+        sequence=0,
+        isd_p_older=ISD_P_13,
+        imei=bytes.fromhex("3A45990057918503"),
+    )
+    assert Notification.from_tlv(raw) == value
+    assert value.aid == ISD_P_13
+    assert value.encode() == raw
+
+
+def test_confirmation_response() -> None:
+    one = ConfirmationResponse((ISD_P_13,))
+    assert one.encode() == bytes.fromhex(f"80124F10{AID}")
+    assert ConfirmationResponse.decode(one.encode()) == one
+    assert ConfirmationResponse.decode(b"") == ConfirmationResponse()
+    assert ConfirmationResponse().encode() == b""
+    for bad in ("8100", "80025000", "80034F0100", "8001"):
+        with pytest.raises(DecodeError):
+            ConfirmationResponse.decode(bytes.fromhex(bad))
