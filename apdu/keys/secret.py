@@ -91,9 +91,13 @@ class SecretKey:
 
     def encrypt_block(self, block: bytes) -> bytes:
         """Encrypt whole blocks one by one (ECB)."""
+        return self.ecb_encryptor().update(block)
+
+    def ecb_encryptor(self) -> CipherContext:
+        """The ECB encryptor of this key: it has no state, so there is one."""
         if self._ecb is None:
             self._ecb = Cipher(self._algorithm(), ECB()).encryptor()
-        return self._ecb.update(block)
+        return self._ecb
 
     def cbc_encryptor(self, iv: bytes | None = None) -> CipherContext:
         """A new CBC encryptor without padding; IV zero unless given."""
