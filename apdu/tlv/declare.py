@@ -27,7 +27,7 @@ from construct import BytesInteger, Construct, ConstructError, GreedyBytes, Int8
 
 from apdu.errors import DecodeError, EncodeError
 from apdu.ids import Aid
-from apdu.tlv.scan import ber, scan, split
+from apdu.tlv.scan import Tlv, ber, scan, split
 
 __all__ = ["AID", "BYTE", "FLAG", "RAW", "TEXT", "UINT", "UINT16", "UINT24", "UINT32", "Leaf", "Template", "fixed", "tlv"]
 
@@ -158,6 +158,10 @@ class Template:
     _OPEN: ClassVar[bool]
     _ORDERED: ClassVar[bool]
     _by_tag: ClassVar[dict[int, tuple[int, _Field]] | None]
+    # how the objects inside are coded: another coding than BER (apdu.cat.comprehension) puts its own three in place
+    _check: ClassVar[Callable[[bytes], int]] = staticmethod(scan)
+    _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split)
+    _join: ClassVar[Callable[[int, bytes], bytes]] = staticmethod(ber)
 
     def __init_subclass__(cls, *, tag: int | None = None, clause: str = "", open: bool = False, ordered: bool = False) -> None:
         super().__init_subclass__()
@@ -180,7 +184,7 @@ class Template:
     def decode(cls, value: bytes) -> Self:
         """Read the value field (without the object's own tag and length)."""
         try:
-            scan(value)
+            cls._check(value)
             return cls._decode(value)
         except DecodeError as error:
             raise error.inside(cls.__name__) from None
@@ -198,7 +202,7 @@ class Template:
         declared = cls._declared()
         values: dict[str, Any] = {}
         last = -1
-        for tag, content in split(value):
+        for tag, content in cls._split(value):
             entry = declared.get(tag)
             if entry is None:
                 if cls._OPEN:
@@ -231,9 +235,9 @@ class Template:
         for tag, (_, item) in self._declared().items():
             content = getattr(self, item.name)
             if item.many:
-                parts.extend(ber(tag, _build(item.codec, one)) for one in content)
+                parts.extend(type(self)._join(tag, _build(item.codec, one)) for one in content)
             elif content is not None and not (item.optional and content is False):
-                parts.append(ber(tag, _build(item.codec, content)))
+                parts.append(type(self)._join(tag, _build(item.codec, content)))
         return b"".join(parts)
 
     def encode(self) -> bytes:
