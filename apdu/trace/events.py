@@ -13,7 +13,7 @@ that a later version adds to an event are kept in `extra`, and whole events of a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from math import isfinite
 from types import MappingProxyType
@@ -32,7 +32,6 @@ __all__ = [
     "LinkEvent",
     "LinkKind",
     "Masked",
-    "NO_FIELDS",
     "Octets",
     "Side",
     "Withheld",
@@ -42,7 +41,11 @@ __all__ = [
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A value as JSON has it; inside an event sequences are tuples and mappings read-only."""
 
-NO_FIELDS: Final[Mapping[str, Json]] = MappingProxyType({})
+_NO_FIELDS: Final[Mapping[str, Json]] = MappingProxyType({})
+
+
+def _no_fields() -> Mapping[str, Json]:
+    return _NO_FIELDS
 
 
 @unique
@@ -163,8 +166,8 @@ class _Event:
             raise ValueError("the time of an event is a finite number")
         object.__setattr__(self, "time", time)
         for name in ("fields", "extra"):
-            given = getattr(self, name, NO_FIELDS)
-            if given is not NO_FIELDS:
+            given = getattr(self, name, _NO_FIELDS)
+            if given is not _NO_FIELDS:
                 object.__setattr__(self, name, freeze(given))
 
 
@@ -177,7 +180,7 @@ class LinkEvent(_Event):
     side: str
     kind: str
     data: Octets = b""
-    extra: Mapping[str, Json] = NO_FIELDS
+    extra: Mapping[str, Json] = field(default_factory=_no_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +193,8 @@ class BearerEvent(_Event):
     direction: str
     name: str = ""
     data: Octets = b""
-    fields: Mapping[str, Json] = NO_FIELDS
-    extra: Mapping[str, Json] = NO_FIELDS
+    fields: Mapping[str, Json] = field(default_factory=_no_fields)
+    extra: Mapping[str, Json] = field(default_factory=_no_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +213,7 @@ class ChannelEvent(_Event):
     response_plain: Octets = b""
     target: str = ""
     """AID of the security domain."""
-    extra: Mapping[str, Json] = NO_FIELDS
+    extra: Mapping[str, Json] = field(default_factory=_no_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,9 +223,9 @@ class FunctionEvent(_Event):
     time: float
     layer: str
     name: str
-    fields: Mapping[str, Json] = NO_FIELDS
+    fields: Mapping[str, Json] = field(default_factory=_no_fields)
     outcome: str = ""
-    extra: Mapping[str, Json] = NO_FIELDS
+    extra: Mapping[str, Json] = field(default_factory=_no_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +235,7 @@ class ForeignEvent(_Event):
     time: float
     layer: str
     event: str
-    extra: Mapping[str, Json] = NO_FIELDS
+    extra: Mapping[str, Json] = field(default_factory=_no_fields)
 
 
 Event: TypeAlias = LinkEvent | BearerEvent | ChannelEvent | FunctionEvent
