@@ -123,7 +123,7 @@ def answer_spans(origin: Header, data: bytes, *, first: bool) -> list[Span]:
         return rest(4, len(data))
     if data[0] == 0xDC and len(data) == 16:
         return []
-    if data[0] == 0xDB and len(data) > 2:  # RES crosses the air
+    if data[0] == 0xDB and len(data) > 2 and data[1] <= 16:  # RES crosses the air
         return rest(2 + data[1], len(data))
     if data[0] == 0x04:
         return rest(5, len(data))
