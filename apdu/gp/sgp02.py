@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The objects of SGP.02's own functions: DGI 3A01 to 3A08 in STORE DATA, their answers, the notification, CreateISDP.
+"""The objects of SGP.02's own functions: DGI 3A03 to 3A08 in STORE DATA, their answers, the notification, CreateISDP.
 
-SGP.02 v4.2 4.1.1 (ES5), 4.1.2 (ES6), 4.1.3 (ES8). The certificate of 3A01 and the CRT of 3A02 are
-declared in apdu.keys.
+SGP.02 v4.2 4.1.1 (ES5), 4.1.2 (ES6), 4.1.3 (ES8). Key establishment, DGI 3A01 and 3A02,
+is in apdu.keys.agreement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
 from typing import Final, Self, TypeAlias
@@ -18,7 +17,7 @@ from apdu.gp.install import InstallForInstall, InstallForInstallAndMakeSelectabl
 from apdu.gp.store_data import raise_for_groups
 from apdu.ids import ISD_P_LOAD_FILE, ISD_P_MODULE, Aid, Eid
 from apdu.tlv.declare import AID, BYTE, RAW, UINT16, Leaf, Template, fixed, tlv
-from apdu.tlv.scan import Tlv, ber, dgi, split, split_dgi
+from apdu.tlv.scan import ber, dgi, split, split_dgi
 
 __all__ = [
     "CERTIFICATE",
@@ -31,15 +30,12 @@ __all__ = [
     "DgiTemplate",
     "DisableProfile",
     "EnableProfile",
-    "KeyEstablishment",
-    "KeyEstablishmentResponse",
     "Notification",
     "NotificationConfirmation",
     "NotificationType",
     "ProfileCommand",
     "SetFallBackAttribute",
     "UpdatePol1",
-    "certificate_group",
 ]
 
 
@@ -174,54 +170,6 @@ class NotificationConfirmation(DgiTemplate, tag=Dgi.CONFIRMATION, clause="SGP.02
     """ES5.HandleNotificationConfirmation: the sequence number of the notification that arrived."""
 
     sequence: int = tlv(0x4E, UINT16)
-
-
-def certificate_group(certificate: bytes) -> bytes:
-    """DGI 3A01: a certificate 7F21, whole."""
-    return dgi(Dgi.CERTIFICATE, certificate)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyEstablishment:
-    """DGI 3A02 with the two that follow it (SGP.02 v4.2 4.1.3.1): CRT (whole object A6), ephemeral key, signature."""
-
-    crt: bytes
-    ephemeral_key: bytes
-    """Value of 7F49, as received: several forms are in use."""
-    signature: bytes
-
-    @classmethod
-    def from_groups(cls, groups: Sequence[Tlv]) -> Self:
-        """Read the three data groupings."""
-        try:
-            raise_for_groups(tuple(groups), (Dgi.KEY_ESTABLISHMENT, Dgi.EPHEMERAL_KEY, Dgi.SIGNATURE))
-        except DecodeError as error:
-            raise error.inside(cls.__name__) from None
-        return cls(*(group.value for group in groups))
-
-    @classmethod
-    def decode(cls, payload: bytes) -> Self:
-        """Read the whole payload."""
-        return cls.from_groups(split_dgi(payload))
-
-    def encode(self) -> bytes:
-        """The whole payload."""
-        return self._unsigned() + dgi(Dgi.SIGNATURE, self.signature)
-
-    def _unsigned(self) -> bytes:
-        return dgi(Dgi.KEY_ESTABLISHMENT, self.crt) + dgi(Dgi.EPHEMERAL_KEY, self.ephemeral_key)
-
-    def signature_input(self, challenge: bytes) -> bytes:
-        """What the signature is made over: CRT, ephemeral key and the card's random challenge as data groupings."""
-        return self._unsigned() + dgi(Dgi.RANDOM_CHALLENGE, challenge)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyEstablishmentResponse(Template, tag=0, clause="SGP.02 v4.2 4.1.3.1", ordered=True):
-    """Answer to 3A01 (the random challenge in 85) and to 3A02 (derivation random in 85 if agreed, receipt in 86)."""
-
-    random: bytes | None = tlv(0x85, RAW, optional=True)
-    receipt: bytes | None = tlv(0x86, RAW, optional=True)
 
 
 @unique

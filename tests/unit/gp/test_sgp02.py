@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The functions of SGP.02: captured STORE DATA payloads in both directions (card.md 4 and 5)."""
+"""The functions of SGP.02: captured STORE DATA payloads in both directions (card.md 4)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from apdu.gp.sgp02 import (
     DgiTemplate,
     DisableProfile,
     EnableProfile,
-    KeyEstablishment,
-    KeyEstablishmentResponse,
     Notification,
     NotificationConfirmation,
     NotificationType,
     SetFallBackAttribute,
     UpdatePol1,
-    certificate_group,
 )
 from apdu.ids import Aid, Eid
 
@@ -65,41 +62,6 @@ def test_parameters_of_another_interface_are_refused() -> None:
 
 def test_empty_object_clears() -> None:
     assert ConnectivityParameters.from_tlv(bytes.fromhex("3A0702A000")) == ConnectivityParameters(sms=b"")
-
-
-# captured by whty: second STORE DATA of EstablishISDRKeySet; vectors.py checks its signature with RC 000102..0F
-CRT = bytes.fromhex("A61590020309950110800188810110820101830102 9100")
-
-
-def test_key_establishment() -> None:
-    point, signature = b"\x04" + bytes(range(64)), bytes(range(64, 128))
-    payload = bytes.fromhex("3A0217") + CRT + bytes.fromhex("7F4941") + point + bytes.fromhex("5F3740") + signature
-    value = KeyEstablishment(CRT, point, signature)
-    assert KeyEstablishment.decode(payload) == value
-    assert value.encode() == payload
-    challenge = bytes(range(16))
-    assert value.signature_input(challenge) == payload[: -64 - 3] + bytes.fromhex("008510") + challenge
-    for end in range(len(payload)):
-        with pytest.raises(DecodeError):
-            KeyEstablishment.decode(payload[:end])
-
-
-def test_captured_certificate_group() -> None:
-    # plain length A9: a data grouping, not BER (S:whty)
-    certificate = bytes.fromhex("7F2181A5") + bytes(0xA5)
-    assert certificate_group(certificate) == bytes.fromhex("3A01A9") + certificate
-
-
-def test_key_establishment_responses() -> None:
-    challenge = bytes.fromhex("8510") + bytes(16)
-    receipt = bytes.fromhex("8610") + bytes(16)
-    assert KeyEstablishmentResponse.decode(challenge) == KeyEstablishmentResponse(random=bytes(16))
-    assert KeyEstablishmentResponse.decode(receipt) == KeyEstablishmentResponse(receipt=bytes(16))
-    both = KeyEstablishmentResponse(random=bytes(16), receipt=bytes(16))
-    assert KeyEstablishmentResponse.decode(challenge + receipt) == both
-    assert both.value() == challenge + receipt
-    with pytest.raises(DecodeError):
-        KeyEstablishmentResponse.decode(receipt + challenge)
 
 
 def test_captured_notification() -> None:
