@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identifiers as value types: AID, EID, ICCID, IMSI, TAR.
 
-Each is an immutable `bytes` in the coding that crosses the card interface, so it compares, hashes and concatenates as such;
-`str()` gives the form that people write. Construction validates: an existing object is valid.
+Each is an immutable `bytes` in the coding that crosses the card interface, so it compares, hashes and concatenates as
+such; `str()` gives the form that people write. Construction validates: an existing object is valid.
 """
 
 from __future__ import annotations
@@ -11,7 +11,19 @@ from typing import Self
 
 from apdu.errors import DecodeError
 
-__all__ = ["ECASD", "ISD_P_LOAD_FILE", "ISD_P_MODULE", "ISD_P_OWN", "ISD_R", "MNO_SD", "Aid", "Eid", "Iccid", "Imsi", "Tar"]
+__all__ = [
+    "ECASD",
+    "ISD_P_LOAD_FILE",
+    "ISD_P_MODULE",
+    "ISD_P_OWN",
+    "ISD_R",
+    "MNO_SD",
+    "Aid",
+    "Eid",
+    "Iccid",
+    "Imsi",
+    "Tar",
+]
 
 
 def _digits(text: str, what: str) -> str:
@@ -154,7 +166,7 @@ class Eid(bytes):
 
 
 class Iccid(bytes):
-    """Card number of a profile: 10 bytes of packed BCD in reading order, padded with F (ITU-T E.118, TS 102 221 13.2)."""
+    """Card number of a profile: 10 bytes of packed BCD in reading order, F pad (ITU-T E.118, TS 102 221 13.2)."""
 
     __slots__ = ()
 
@@ -219,4 +231,4 @@ class Imsi(str):
         return bytes((len(body),)) + body.ljust(8, b"\xff")
 
     def __repr__(self) -> str:
-        return f"Imsi({str(self)})"
+        return f"Imsi({self!s})"

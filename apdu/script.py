@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Off-card procedures as scripts: generators that yield batches of commands and receive their responses.
 
-A script knows neither bearer nor database. `Run` steps one without any I/O, so that a loop over a reader, a proof of receipt
-that arrives minutes later, or a card's HTTP POST can all drive the same script.
+A script knows neither bearer nor database. `Run` steps one without any I/O, so that a loop over a reader, a proof of
+receipt that arrives minutes later, or a card's HTTP POST can all drive the same script.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from apdu.channel.scp03_card import Scp03Card
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.ids import Aid
 from emulator.profile.base import Directory, FileNode
@@ -17,22 +18,7 @@ from emulator.profile.base import Directory, FileNode
 if TYPE_CHECKING:
     from emulator.card import Card
 
-__all__ = ["Application", "Channel", "Handler", "Session"]
-
-
-class Session(Protocol):
-    """A secure channel as the dispatcher sees it: every command of the channel goes through it."""
-
-    is_open: bool
-    """False after an error: all that is left is to open a new one."""
-
-    def unwrap(self, command: CommandApdu) -> CommandApdu:
-        """Check and decipher; SecurityError ends the session."""
-        ...
-
-    def wrap(self, response: ResponseApdu) -> ResponseApdu:
-        """Protect a response as agreed."""
-        ...
+__all__ = ["Application", "Channel", "Handler"]
 
 
 class Application(Protocol):
@@ -76,7 +62,8 @@ class Channel:
         self.number = number
         self.application: Application | None = None
         """The selected security domain or application; None while the file system is current."""
-        self.session: Session | None = None
+        self.session: Scp03Card | None = None
+        """The secure channel of the selected application; every command passes it while it is there."""
         self.pending = b""
         """Response bytes that wait for GET RESPONSE."""
         self.pending_sw = 0x9000
@@ -112,4 +99,5 @@ class Channel:
 
 
 Handler: TypeAlias = Callable[[Channel, CommandApdu], bytes | ResponseApdu]
-"""Carries out one command: bytes mean SW 9000; another status word comes as a ResponseApdu or is raised as CardError."""
+"""Carries out one command: bytes mean SW 9000; another status word comes as a ResponseApdu or is raised as CardError.
+"""

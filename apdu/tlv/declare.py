@@ -12,15 +12,17 @@
         privileges: bytes | None = tlv(0xC5, RAW, optional=True)
         keys: tuple[KeyEntry, ...] = tlv(0xC0, KeyEntry, many=True)
 
-The scanner (`apdu.tlv.scan`) does tags and lengths; a `Leaf` is a construct declaration of one value with its conversion to a
-typed value, compiled at its first use; the result is a frozen dataclass at once. Tags that a class does not name are refused
-unless it is declared `open=True`; then they are skipped. Objects may come in any order unless `ordered=True`.
+The scanner (`apdu.tlv.scan`) does tags and lengths; a `Leaf` is a construct declaration of one value with its
+conversion to a typed value, compiled at its first use; the result is a frozen dataclass at once. Tags that a class
+does not name are refused unless it is declared `open=True`; then they are skipped. Objects may come in any order
+unless `ordered=True`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, fields
+from struct import error as StructError
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cast
 
 from construct import BytesInteger, Construct, ConstructError, GreedyBytes, Int8ub, Int16ub, Int24ub
@@ -29,13 +31,18 @@ from apdu.errors import DecodeError, EncodeError
 from apdu.ids import Aid
 from apdu.tlv.scan import Tlv, ber, scan, split
 
-__all__ = ["AID", "BYTE", "FLAG", "RAW", "TEXT", "UINT", "UINT16", "UINT24", "UINT32", "Leaf", "Template", "fixed", "tlv"]
+__all__ = ["AID", "BYTE", "FLAG", "RAW", "TEXT", "UINT", "UINT16", "UINT24", "UINT32", "Leaf", "Template", "fixed",
+"tlv"]
 
 T = TypeVar("T")
 
+_CODEC_ERRORS: Final = (ConstructError, StructError, OverflowError, ValueError)
+"""What construct raises, interpreted and compiled: compiled code lets the struct module's own errors through."""
+
 
 class Leaf(Generic[T]):
-    """One value: how construct lays it out and how that becomes a typed value; `size` bytes exactly where it is fixed."""
+    """One value: how construct lays it out and how that becomes a typed value; `size` bytes exactly where it is fixed.
+    """
 
     __slots__ = ("_compiled", "_decode", "_encode", "declaration", "size")
 
@@ -68,7 +75,7 @@ class Leaf(Generic[T]):
         else:
             try:
                 value = self._codec().parse(data)
-            except (ConstructError, OverflowError, ValueError) as error:
+            except _CODEC_ERRORS as error:
                 raise DecodeError(f"value does not fit its declaration ({type(error).__name__})") from None
         return cast(T, value) if self._decode is None else self._decode(value)
 
@@ -78,8 +85,9 @@ class Leaf(Generic[T]):
         if self.declaration is not None:
             try:
                 raw = self._codec().build(raw)
-            except (ConstructError, OverflowError, ValueError, TypeError) as error:
-                raise EncodeError(f"{type(value).__name__} does not fit its declaration ({type(error).__name__})") from None
+            except (*_CODEC_ERRORS, TypeError) as error:
+                fault = f"{type(value).__name__} does not fit its declaration ({type(error).__name__})"
+                raise EncodeError(fault) from None
         data = bytes(raw)
         if self.size is not None and len(data) != self.size:
             raise EncodeError(f"{self.size} bytes expected, not {len(data)}")
@@ -141,7 +149,9 @@ class _Field(NamedTuple):
 _KEY: Final = "tlv"
 
 
-def tlv(tag: int, codec: Leaf[T] | type[Template], *, optional: bool = False, many: bool = False, default: Any = None) -> Any:
+def tlv(
+    tag: int, codec: Leaf[T] | type[Template], *, optional: bool = False, many: bool = False, default: Any = None
+) -> Any:
     """Declare a field: its tag and its leaf or template. Optional ones default to `default`, repeated ones to ()."""
     metadata = {_KEY: (tag, codec, optional, many)}
     if many:
@@ -163,7 +173,9 @@ class Template:
     _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split)
     _join: ClassVar[Callable[[int, bytes], bytes]] = staticmethod(ber)
 
-    def __init_subclass__(cls, *, tag: int | None = None, clause: str = "", open: bool = False, ordered: bool = False) -> None:
+    def __init_subclass__(
+        cls, *, tag: int | None = None, clause: str = "", open: bool = False, ordered: bool = False
+    ) -> None:
         super().__init_subclass__()
         if tag is not None:  # a slotted dataclass is created twice, the second time without the arguments
             cls.TAG, cls.CLAUSE, cls._OPEN, cls._ORDERED = tag, clause, open, ordered

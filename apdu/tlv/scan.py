@@ -2,8 +2,9 @@
 """The bounded TLV scanner: every untrusted byte passes here before anything interprets it.
 
 Three codings: BER-TLV (ISO/IEC 8825-1; `der=True` also demands minimal lengths), DGI (GP Card Personalisation, two-byte
-tag and one- or three-byte length) and COMPREHENSION-TLV (TS 101 220 7.1.1). Splitting looks at one level and copies values;
-`scan` walks all constructed objects. All work is linear in the input and iterative: depth, nodes and lengths are bounded.
+tag and one- or three-byte length) and COMPREHENSION-TLV (TS 101 220 7.1.1). Splitting looks at one level and copies
+values; `scan` walks all constructed objects. All work is linear in the input and iterative: depth, nodes and lengths
+are bounded.
 """
 
 from __future__ import annotations
