@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The proactive session of one card session: commands that wait, and the one that the terminal is carrying out.
+
+Nothing is announced before TERMINAL PROFILE; then every 9000 becomes 91xx until the command is fetched, and the next one
+is announced when the terminal's response has come (TS 102 223 6.2, TS 102 221 7.4.2). A reset forgets everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from apdu.cat.comprehension import Device, DeviceIdentities, GeneralResult, Result
+from apdu.cat.proactive import ProactiveCommand, Refresh, RefreshMode, TerminalResponse
+from apdu.cat.terminal import TerminalCapability, TerminalProfile
+from apdu.command.status import SW
+from apdu.errors import DecodeError, EncodeError
+from emulator.errors import CardError
+
+__all__ = ["MAX_REFRESH_OFFERS", "Toolkit"]
+
+MAX_REFRESH_OFFERS: Final = 3
+"""How often a REFRESH that the terminal could not carry out is offered again (D)."""
+_LAST_NUMBER: Final = 0xFE
+_MAX_LENGTH: Final = 256
+_FROM_TERMINAL: Final = DeviceIdentities(Device.TERMINAL, Device.UICC)
+
+Done = Callable[[Result], None]
+
+
+class _Pending(NamedTuple):
+    """A command, who wants to know how it went, and how often it was offered before."""
+
+    command: ProactiveCommand
+    done: Done | None = None
+    offers: int = 0
+
+    @property
+    def asks_for_reset(self) -> bool:
+        return isinstance(self.command, Refresh) and self.command.details.qualifier == RefreshMode.UICC_RESET
+
+
+class Toolkit:
+    """Proactive commands of the card and what it knows about the terminal."""
+
+    __slots__ = ("_fetched", "_number", "_queue", "_refused", "capability", "profile", "waiting")
+
+    def __init__(self) -> None:
+        self.profile: TerminalProfile | None = None
+        """None before TERMINAL PROFILE."""
+        self.capability: TerminalCapability | None = None
+        self.waiting = 0
+        """Length of the command that 91xx announces, 0 when there is nothing to announce."""
+        self._queue: tuple[_Pending, ...] = ()
+        self._fetched: _Pending | None = None
+        self._refused: _Pending | None = None
+        self._number = 0
+
+    @property
+    def outstanding(self) -> ProactiveCommand | None:
+        """The command that was fetched and not yet answered."""
+        return self._fetched.command if self._fetched is not None else None
+
+    def submit(self, command: ProactiveCommand, done: Done | None = None) -> None:
+        """Let a command wait for its turn; `done` gets the terminal's result. Its number is given here.
+
+        A terminal that does not announce the facility never gets the command (TS 102 223 5.2): `done` is told so.
+        """
+        self._add(_Pending(command, done))
+
+    def terminal_profile(self, profile: TerminalProfile) -> None:
+        """The terminal introduced itself: commands may be announced from now on."""
+        self.profile = profile
+        waiting, self._queue = self._queue, ()
+        for pending in waiting:
+            self._add(pending)
+        self._announce()
+
+    def fetch(self, le: int) -> bytes:
+        """Hand out the command that was announced; 6Cxx for another length, 6985 when there is none."""
+        if not self.waiting:
+            raise CardError(SW.CONDITIONS_OF_USE)
+        if le != self.waiting:
+            raise CardError(0x6C00 | self.waiting & 0xFF)
+        pending, self._queue = self._queue[0], self._queue[1:]
+        self._fetched = pending
+        self._announce()
+        return pending.command.encode()
+
+    def respond(self, data: bytes) -> None:
+        """The terminal's response: 6A80 ends the session when it does not belong to the command, 6985 without one."""
+        pending, self._fetched = self._fetched, None
+        if pending is None:
+            raise CardError(SW.CONDITIONS_OF_USE)
+        self._announce()
+        try:
+            response = TerminalResponse.decode(data)
+        except DecodeError:
+            raise CardError(SW.WRONG_DATA) from None
+        if response.details[:2] != pending.command.details[:2] or response.devices != _FROM_TERMINAL:
+            raise CardError(SW.WRONG_DATA)
+        if pending.asks_for_reset and not response.result.performed:
+            self._refused = pending
+        elif pending.done is not None:
+            pending.done(response.result)
+
+    def poll(self) -> None:
+        """STATUS: offer a refused REFRESH again. The terminal did not reset, so the card still waits for it."""
+        pending, self._refused = self._refused, None
+        if pending is not None and pending.offers < MAX_REFRESH_OFFERS:
+            self._add(pending._replace(offers=pending.offers + 1))
+
+    def _add(self, pending: _Pending) -> None:
+        command = pending.command
+        if self.profile is not None and not self.profile.supports(command.details.type):
+            if pending.done is not None:
+                pending.done(Result(GeneralResult.BEYOND_CAPABILITIES))
+            return
+        self._number = self._number % _LAST_NUMBER + 1
+        command = command.numbered(self._number)
+        if len(command.encode()) > _MAX_LENGTH:
+            raise EncodeError("a proactive command has at most 256 bytes")
+        self._queue += (pending._replace(command=command),)
+        self._announce()
+
+    def _announce(self) -> None:
+        ready = self.profile is not None and self._fetched is None and self._queue
+        self.waiting = len(self._queue[0].command.encode()) if ready else 0
