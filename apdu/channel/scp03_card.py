@@ -28,7 +28,7 @@ from apdu.channel.scp03 import (
     needs,
     protected_status,
 )
-from apdu.channel.session import RESPONSE, Session, card_challenge
+from apdu.channel.session import RESPONSE, Handshake, Session, card_challenge, shake_hands
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import SW
 from apdu.errors import SecurityError
@@ -62,7 +62,7 @@ class Scp03Card:
     `ChannelError`, which knows the status word.
     """
 
-    __slots__ = ("_configuration", "_keys", "_length", "_level", "_session", "_state")
+    __slots__ = ("_configuration", "_handshake", "_keys", "_length", "_level", "_session", "_state")
 
     def __init__(self, configuration: CardConfiguration) -> None:
         self._configuration = configuration
@@ -70,6 +70,7 @@ class Scp03Card:
         self._state = State.NONE
         self._level = 0
         self._keys: KeySet | None = None
+        self._handshake: Handshake | None = None
         self._session: Session | None = None
 
     @property
@@ -109,16 +110,16 @@ class Scp03Card:
                 raise ValueError("random challenges need entropy")
             challenge = entropy.draw(self._length)
             tail = b""
-        self._session = Session(keys, host_challenge, challenge)
+        self._handshake = shake_hands(keys, host_challenge, challenge)
         self._keys = keys
         self._move(Event.INITIALIZE_UPDATE)
         information = bytes((keys.kvn, SCP_IDENTIFIER, configuration.parameter))
-        return configuration.diversification + information + challenge + self._session.card_cryptogram + tail
+        return configuration.diversification + information + challenge + self._handshake.card_cryptogram + tail
 
     def external_authenticate(self, command: CommandApdu) -> SecurityLevel:
         """Verify the host and open the session at the level that P1 names (7.1.2). Its answer is never protected."""
-        session = self._session
-        if self._state is not State.INITIATED or session is None:
+        handshake = self._handshake
+        if self._state is not State.INITIATED or handshake is None:
             self._refuse(Event.AUTHENTICATION_BAD, "EXTERNAL AUTHENTICATE without INITIALIZE UPDATE")
         cla, ins, p1, p2, data, _, _ = command
         if ins != INS_EXTERNAL_AUTHENTICATE or not IS_SECURE[cla]:
@@ -128,11 +129,13 @@ class Scp03Card:
         if len(data) != 2 * self._length:
             self._drop("EXTERNAL AUTHENTICATE of a wrong length", SW.WRONG_LENGTH)
         cryptogram, mac = data[: self._length], data[self._length :]
+        session = handshake.session
         full = session.command_mac(mac_header(cla, ins, p1, p2, len(data)) + cryptogram)
         # both are compared before anything is said
-        if not compare_digest(cryptogram, session.host_cryptogram) & compare_digest(mac, full[: self._length]):
+        if not compare_digest(cryptogram, handshake.host_cryptogram) & compare_digest(mac, full[: self._length]):
             self._refuse(Event.AUTHENTICATION_BAD, "the host's cryptogram or MAC does not verify")
         session.chain = full
+        self._session = session
         self._level = p1
         self._move(Event.AUTHENTICATION_GOOD)
         return SecurityLevel(p1)
@@ -195,7 +198,7 @@ class Scp03Card:
     def _move(self, event: Event) -> None:
         state, _ = TRANSITIONS[self._state, event]
         if state in (State.NONE, State.ABORTED):
-            self._session = self._keys = None
+            self._session = self._handshake = self._keys = None
             self._level = 0
         self._state = state
 

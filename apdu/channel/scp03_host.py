@@ -23,7 +23,7 @@ from apdu.channel.scp03 import (
     needs,
     protected_status,
 )
-from apdu.channel.session import RESPONSE, Session, card_challenge
+from apdu.channel.session import RESPONSE, Handshake, Session, card_challenge, shake_hands
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.cla import PROPRIETARY, class_byte
 from apdu.command.status import SW
@@ -48,8 +48,8 @@ class HostState(Enum):
 _OPEN: Final = HostState.OPEN  # looking up an Enum's member costs as much as a call
 
 
-def check_answer(answer: bytes, keys: KeySet, host_challenge: bytes, aid: bytes, level: int) -> Session:
-    """Read the answer to INITIALIZE UPDATE, verify the card, and make the session (7.1.1.6, 6.2.2).
+def check_answer(answer: bytes, keys: KeySet, host_challenge: bytes, aid: bytes, level: int) -> Handshake:
+    """Read the answer to INITIALIZE UPDATE and verify the card (7.1.1.6, 6.2.2).
 
     SecurityError when the card does not know the keys, when its pseudo-random challenge is not the one of its counter
     and AID (6.2.2.1), or when it cannot serve the level.
@@ -69,14 +69,14 @@ def check_answer(answer: bytes, keys: KeySet, host_challenge: bytes, aid: bytes,
         raise SecurityError(f"the card's i = {parameter:02X} does not serve level {level:02X}")
     challenge = answer[_HEAD : _HEAD + length]
     cryptogram = answer[_HEAD + length : _HEAD + 2 * length]
-    session = Session(keys, host_challenge, challenge)
-    genuine = compare_digest(cryptogram, session.card_cryptogram)
+    handshake = shake_hands(keys, host_challenge, challenge)
+    genuine = compare_digest(cryptogram, handshake.card_cryptogram)
     if pseudo_random:
         counter = int.from_bytes(answer[-3:], "big")
         genuine &= compare_digest(challenge, card_challenge(keys.enc, counter, aid, length))
     if not genuine:
         raise SecurityError("the card's cryptogram or challenge does not verify")
-    return session
+    return handshake
 
 
 class Scp03Host:
@@ -135,9 +135,8 @@ class Scp03Host:
         self._state = HostState.FAILED
         if answer.sw != SW.OK:
             raise StatusError("INITIALIZE UPDATE", answer.sw)
-        session = check_answer(answer.data, self._keys, self._challenge, self._aid, self._level)
+        session, _, cryptogram = check_answer(answer.data, self._keys, self._challenge, self._aid, self._level)
         cla = class_byte(PROPRIETARY, self._channel, secure=True)
-        cryptogram = session.host_cryptogram
         header = mac_header(cla, INS_EXTERNAL_AUTHENTICATE, self._level, 0, 2 * self._length)
         session.chain = session.command_mac(header + cryptogram)
         self._session = session

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What SCP03 and SCP03t, host and card, have in common: session keys, cryptograms, MAC chain, counter-driven CBC.
 
-GPCS Amendment D v1.2 4.1.5 and 6.2. One `Session` belongs to one INITIALIZE UPDATE and is never used again.
+GPCS Amendment D v1.2 4.1.5 and 6.2. One `Session` belongs to one set of session keys and is never used again.
 
 Theory of operation. Every context is keyed once per session:
 - a CMAC context is copied for each MAC (a copy costs 0.3 us, a key schedule 2 us);
@@ -15,7 +15,7 @@ Theory of operation. Every context is keyed once per session:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import CipherContext
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -31,10 +31,12 @@ __all__ = [
     "ENCRYPTION_COUNTER_LIMIT",
     "RESPONSE",
     "SEQUENCE_COUNTER_LIMIT",
+    "Handshake",
     "Session",
     "SessionKeys",
     "card_challenge",
     "next_sequence_counter",
+    "shake_hands",
 ]
 
 BLOCK: Final = 16
@@ -87,46 +89,50 @@ class SessionKeys:
         )
 
 
+class Handshake(NamedTuple):
+    """What both ends know after INITIALIZE UPDATE."""
+
+    session: Session
+    card_cryptogram: bytes
+    host_cryptogram: bytes
+
+
+def shake_hands(keys: KeySet, host_challenge: bytes, card_challenge: bytes) -> Handshake:
+    """Session and cryptograms of a pair of challenges; cryptograms are as long as these (6.2.1, 6.2.2)."""
+    context = host_challenge + card_challenge
+    bits = len(card_challenge) * 8
+    session_keys = SessionKeys.derive(keys, context)
+    return Handshake(
+        Session(session_keys),
+        scp03_kdf(session_keys.mac, _CARD_CRYPTOGRAM, context, bits),
+        scp03_kdf(session_keys.mac, _HOST_CRYPTOGRAM, context, bits),
+    )
+
+
 class Session:
     """One end of one session: keys, MAC chaining value and encryption counter."""
 
     __slots__ = (
         "_decryptor",
-        "_enc",
         "_encryptor",
         "_icv",
         "_last",
         "_mac",
         "_rmac",
-        "card_cryptogram",
         "chain",
         "counter",
-        "host_cryptogram",
+        "keys",
     )
 
-    def __init__(self, keys: KeySet, host_challenge: bytes, card_challenge: bytes) -> None:
-        context = host_challenge + card_challenge
-        bits = len(card_challenge) * 8  # cryptograms are as long as the challenges (6.2.2)
-        session_keys = SessionKeys.derive(keys, context)
-        self.card_cryptogram = scp03_kdf(session_keys.mac, _CARD_CRYPTOGRAM, context, bits)
-        self.host_cryptogram = scp03_kdf(session_keys.mac, _HOST_CRYPTOGRAM, context, bits)
-        self.chain = bytes(BLOCK)
+    def __init__(self, keys: SessionKeys, chain: bytes = bytes(BLOCK)) -> None:
+        self.keys = keys
+        self.chain = chain
         self.counter = 0
-        self._use(session_keys)
-
-    def _use(self, keys: SessionKeys) -> None:
-        self._enc = keys.enc
         self._mac: CMAC = keys.mac.cmac()
         self._rmac: CMAC = keys.rmac.cmac()
         self._encryptor: CipherContext | None = None
         self._decryptor: CipherContext | None = None
         self._last = 0
-
-    def replace_keys(self, keys: SessionKeys, chain: bytes) -> None:
-        """Go on with other session keys and another MAC chaining value (SCP03t)."""
-        self._use(keys)
-        self.chain = chain
-        self.counter = 0
 
     # --- MACs
 
@@ -154,7 +160,7 @@ class Session:
     def encrypt(self, counter: int, data: bytes) -> bytes:
         """Pad and encrypt under a command's counter, or that counter | RESPONSE for its response (6.2.6, 6.2.7)."""
         if self._encryptor is None:
-            self._encryptor = self._enc.cbc_encryptor()
+            self._encryptor = self.keys.enc.cbc_encryptor()
         fed = (counter ^ self._last).to_bytes(BLOCK, "big") + data + _PADDING[len(data) % BLOCK]
         output = self._encryptor.update(fed)
         self._last = int.from_bytes(output[-BLOCK:], "big")
@@ -163,8 +169,8 @@ class Session:
     def decrypt(self, counter: int, data: bytes) -> bytes:
         """Undo `encrypt`; SecurityError when the padding is wrong."""
         if self._decryptor is None:
-            self._decryptor = self._enc.cbc_decryptor()
-            self._icv = self._enc.ecb_encryptor()
+            self._decryptor = self.keys.enc.cbc_decryptor()
+            self._icv = self.keys.enc.ecb_encryptor()
         if not data or len(data) % BLOCK:
             raise SecurityError("encrypted data are not whole blocks")
         padded = self._decryptor.update(self._icv.update(counter.to_bytes(BLOCK, "big")) + data)
