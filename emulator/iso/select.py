@@ -118,15 +118,20 @@ def _occurrence(channel: Channel, name: bytes, which: int) -> Directory | Applic
     if which in (_LAST, _PREVIOUS):
         candidates.reverse()
     if which in (_NEXT, _PREVIOUS):
-        current = channel.application or channel.adf
-        position = next((at for at, (_, target) in enumerate(candidates) if target is current), -1)
+        current = _current_aid(channel)
+        position = next((at for at, (aid, _) in enumerate(candidates) if aid == current), -1)
         candidates = candidates[position + 1 :]
     return next((target for aid, target in candidates if aid.startswith(name)), None)
 
 
+def _current_aid(channel: Channel) -> Aid | None:
+    current = channel.application or channel.adf
+    return current.aid if current is not None else None
+
+
 def _terminate(channel: Channel, found: Directory | Application, wants_data: bool) -> bytes | ResponseApdu:
     """End the application session on this channel; the MF becomes current."""
-    if found is not (channel.application or channel.adf):
+    if found.aid != _current_aid(channel):
         raise CardError(SW.CONDITIONS_OF_USE)
     channel.leave_application()
     to_mf(channel)
@@ -160,8 +165,7 @@ def status(channel: Channel, command: CommandApdu) -> bytes | ResponseApdu:
 
 
 def _current_name(channel: Channel) -> bytes:
-    if channel.application is not None:
-        return ber(0x84, channel.application.aid)
-    if channel.adf is None or channel.adf.aid is None:
+    aid = _current_aid(channel)
+    if aid is None:
         raise CardError(SW.CONDITIONS_OF_USE)
-    return ber(0x84, channel.adf.aid)
+    return ber(0x84, aid)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The proactive session of one card session: commands that wait, and the one that the terminal is carrying out.
 
-Nothing is announced before TERMINAL PROFILE; then every 9000 becomes 91xx until the command is fetched, and the next one
-is announced when the terminal's response has come (TS 102 223 6.2, TS 102 221 7.4.2). A reset forgets everything.
+Nothing is announced before TERMINAL PROFILE; then every 9000 becomes 91xx until the command is fetched, and the next
+one is announced when the terminal's response has come (TS 102 223 6.2, TS 102 221 7.4.2). A reset forgets everything.
 """
 
 from __future__ import annotations
