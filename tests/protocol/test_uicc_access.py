@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Access rules in force: which command needs which PIN, and that no permission outlives its reason (TS 102 221 9.2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.fs.builder import ADM_ONLY, ALWAYS_ADM, ALWAYS_NEVER, ALWAYS_PIN1, PIN1_ADM, SmallCard, arr, standard
+
+CODES = {0x01: "1234", 0x81: "5678", 0x0A: "99999999"}
+
+
+@pytest.mark.parametrize(
+    "rule, reads_with, updates_with",
+    [
+        (ALWAYS_PIN1, [None], [0x01]),
+        (PIN1_ADM, [0x01], [0x0A]),
+        (ADM_ONLY, [0x0A], [0x0A]),
+        (ALWAYS_NEVER, [None], []),
+        (5, [0x01], [0x01]),
+        (8, [0x01], [0x81]),
+        (ALWAYS_ADM, [None], [0x0A]),
+        (0, [], []),  # no such record
+        (99, [], []),
+    ],
+)
+def test_cc_ui_18_access_condition(rule: int, reads_with: list[int | None], updates_with: list[int | None]) -> None:
+    builder = standard()
+    builder.file(builder.adfs[0], 0x6F99, b"\x01\x02", rule, sfi=0x19)
+    base = builder.build()
+    for verified in (None, 0x01, 0x81, 0x0A):
+        card = SmallCard(base)
+        card.usim()
+        if verified is not None:
+            assert card.verify(verified, CODES[verified]) == "9000"
+        readable = None in reads_with or verified in reads_with
+        writable = None in updates_with or verified in updates_with
+        assert card("00B0990002") == ("01029000" if readable else "6982")
+        assert card("00D6990001AA") == ("9000" if writable else "6982")
+        assert card("00B0990002") == (("AA02" if writable else "0102") + "9000" if readable else "6982")
+
+
+def test_refused_update_changes_nothing() -> None:
+    card = SmallCard(standard().build())
+    card.usim()
+    before = bytes(card.flash.data)
+    assert card("00D6870001AA") == "6982"
+    assert card("00DC014C0A" + "AA" * 10) == "6982"
+    card.select(0x6F39)
+    assert card("00DC000303AAAAAA") == "6982"
+    assert card("8032000003000001") == "6982"
+    assert card("00B2010403") == "6982"
+    assert card("00A2010401AA") == "6982"
+    assert bytes(card.flash.data) == before
+
+
+def test_permission_ends_with_the_rule_that_gave_it() -> None:
+    builder = standard()
+    builder.mf.children[0x2F06].arr = (0x2F06, ALWAYS_ADM)  # the package lets ADM1 change the rules
+    card = SmallCard(builder.build())
+    card.verify(0x01, "1234")
+    card.verify(0x0A, "99999999")
+    card.select(0x2F05)
+    assert card("00B0000002") == "656E9000"
+    never = arr("80017F9700").hex()
+    assert card("00DC01343C" + never) == "9000"
+    assert card("00B0850002") == "6982"
+    assert card("00D6850001AA") == "6982"
+
+
+def test_rules_of_an_application_lie_in_the_application() -> None:
+    builder = standard()
+    usim = builder.adfs[0]
+    inner = builder.df(usim, 0x5F3B)
+    builder.file(inner, 0x4F20, b"\x01", ALWAYS_PIN1)
+    own = builder.df(usim, 0x5F40)
+    builder.file(own, 0x6F06, arr("8001019700"), ALWAYS_NEVER, length=60)
+    builder.file(own, 0x4F20, b"\x02", ALWAYS_PIN1)
+    outside = builder.file(inner, 0x4F21, b"\x03")
+    outside.arr = (0x2F06, ALWAYS_PIN1)  # named with the EF_ARR of the MF
+    missing = builder.file(inner, 0x4F22, b"\x04")
+    missing.arr = (0x6F99, 1)
+    not_a_record_file = builder.file(inner, 0x4F23, b"\x05")
+    not_a_record_file.arr = (0x6F07, 1)
+    card = SmallCard(builder.build())
+    card.usim()
+    card.select(0x5F3B, 0x4F20)
+    assert card("00B0000001") == "019000"
+    card.select(0x4F21)
+    assert card("00B0000001") == "039000"
+    for fid in (0x4F22, 0x4F23):
+        card.select(fid)
+        assert card("00B0000001") == "6982"
+    card.select(0x5F40, 0x4F20)
+    assert card("00B0000001") == "6982"  # the nearest EF_ARR counts
+
+
+def test_reference_that_the_directory_does_not_list_is_not_met() -> None:
+    builder = standard()
+    builder.df(builder.mf, 0x7F25, 0x0A)
+    builder.file(builder.mf.children[0x7F25], 0x6F01, b"\x01", PIN1_ADM)  # type: ignore[arg-type]  # a DF
+    card = SmallCard(builder.build())
+    card.verify(0x01, "1234")
+    card.select(0x7F25, 0x6F01)
+    assert card("00B0000001") == "6982"
+    card.verify(0x0A, "99999999")
+    assert card("00D6000001AA") == "9000"
+
+
+def test_many_files_do_not_make_a_channel_large() -> None:
+    builder = standard()
+    for n in range(100):
+        builder.file(builder.mf, 0x4000 + n, bytes((n,)), ALWAYS_PIN1)
+    card = SmallCard(builder.build())
+    for _ in range(2):
+        for n in range(100):
+            card.select(0x4000 + n)
+            assert card("00B0000001") == f"{n:02X}9000"
+    assert len(card.channels[0].granted) <= 32
+
+
+def test_handlers_are_found_by_class_and_instruction() -> None:
+    card = SmallCard(standard().build())
+    assert card("80A4000C023F00") == "6D00"
+    assert card("00F2000C00") == "6D00"
+    assert card("80B0000001") == "6D00"
+    assert card("0078000100") == "6D00"
+    assert card("8088008100") == "6D00"
+    assert card("0032000003000001") == "6D00"
