@@ -11,6 +11,7 @@ from Crypto.Hash import CMAC
 
 
 def cmac(key: bytes, data: bytes) -> bytes:
+    """All 16 bytes."""
     return CMAC.new(key, data, ciphermod=AES).digest()
 
 
@@ -59,10 +60,15 @@ class ModelSession:
             block[0] = 0x80
         return AES.new(self.s_enc, AES.MODE_ECB).encrypt(bytes(block))
 
-    def _cbc(self, response: bool) -> AES._mode_cbc.CbcMode:  # type: ignore[name-defined]
-        return AES.new(self.s_enc, AES.MODE_CBC, iv=self._iv(response))
+    def encrypt(self, padded: bytes, *, response: bool = False) -> bytes:
+        """CBC under the present counter, without padding."""
+        return bytes(AES.new(self.s_enc, AES.MODE_CBC, iv=self._iv(response)).encrypt(padded))
 
-    def _command_mac(self, header: bytes, body: bytes) -> bytes:
+    def decrypt(self, cipher: bytes, *, response: bool = False) -> bytes:
+        """Undo it."""
+        return bytes(AES.new(self.s_enc, AES.MODE_CBC, iv=self._iv(response)).decrypt(cipher))
+
+    def command_mac(self, header: bytes, body: bytes) -> bytes:
         length = len(body) + self.size
         lc = bytes([length]) if length <= 255 else b"\x00" + length.to_bytes(2, "big")
         self.chain = cmac(self.s_mac, self.chain + header + lc + body)
@@ -71,7 +77,7 @@ class ModelSession:
     def external_authenticate(self, level: int) -> bytes:
         self.level = level
         header = bytes([0x84, 0x82, level, 0x00])
-        return header + self._command_mac(header, self.host_cryptogram)
+        return header + self.command_mac(header, self.host_cryptogram)
 
     def wrap(self, header: bytes, data: bytes, le: bytes) -> bytes:
         """Protect a command on the basic channel."""
@@ -80,22 +86,22 @@ class ModelSession:
             return header + (bytes([len(data)]) + data if data else b"") + le
         secure = bytes([header[0] | 0x04]) + header[1:]
         if data and self.level & 0x02:
-            data = self._cbc(False).encrypt(pad(data))
-        return secure + self._command_mac(secure, data) + le
+            data = self.encrypt(pad(data))
+        return secure + self.command_mac(secure, data) + le
 
     def unwrap_body(self, body: bytes) -> bytes:
         """Remove MAC and encryption from a command's data that `wrap` of the other end made; the MAC is not checked."""
         self.counter += 1
         data = body[: -self.size]
         if data and self.level & 0x02:
-            data = unpad(self._cbc(False).decrypt(data))
+            data = unpad(self.decrypt(data))
         return data
 
     def wrap_response(self, data: bytes, sw: bytes) -> bytes:
         if not self.level & 0x10 or not (sw == b"\x90\x00" or sw[0] in (0x62, 0x63)):
             return data + sw
         if data and self.level & 0x20:
-            data = self._cbc(True).encrypt(pad(data))
+            data = self.encrypt(pad(data), response=True)
         return data + cmac(self.s_rmac, self.chain + data + sw)[: self.size] + sw
 
     def unwrap_response(self, raw: bytes) -> bytes:
@@ -105,5 +111,5 @@ class ModelSession:
         data, mac = body[: -self.size], body[-self.size :]
         assert mac == cmac(self.s_rmac, self.chain + data + sw)[: self.size]
         if data and self.level & 0x20:
-            data = unpad(self._cbc(True).decrypt(data))
+            data = unpad(self.decrypt(data, response=True))
         return data + sw

@@ -110,8 +110,8 @@ def test_wrong_padding_under_a_right_mac(clear: bytes) -> None:
     model.external_authenticate(0x33)
     model.counter = 1
     header = bytes.fromhex("84E29100")
-    cipher = model._cbc(False).encrypt(clear) if clear else b"\x00" * 15
-    raw = header + model._command_mac(header, cipher)
+    cipher = model.encrypt(clear) if clear else b"\x00" * 15
+    raw = header + model.command_mac(header, cipher)
     text = _refused(card, CommandApdu.parse(raw))
     assert text == _refused(opened()[1], COMMAND)
 

@@ -132,8 +132,8 @@ def test_empty_data_under_encryption_is_no_data() -> None:
     model.external_authenticate(0x33)
     model.counter += 1
     header = bytes.fromhex("84F28002")
-    body = model._cbc(False).encrypt(b"\x80" + bytes(15))
-    raw = header + model._command_mac(header, body) + b"\x00"
+    body = model.encrypt(b"\x80" + bytes(15))
+    raw = header + model.command_mac(header, body) + b"\x00"
     assert card.unwrap(CommandApdu.parse(raw)) == CommandApdu(0x80, 0xF2, 0x80, 0x02, b"", 256)
 
 

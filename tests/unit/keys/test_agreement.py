@@ -432,7 +432,6 @@ def test_only_three_aes_keys_are_a_key_set() -> None:
 
 def test_no_key_in_any_text() -> None:
     host = _host(_control())
-    agreement, answer = _card().agree(host.command(RC), ECASD, NO_ENTROPY)
+    agreement, _ = _card().agree(host.command(RC), ECASD, NO_ENTROPY)
     text = f"{host!r} {agreement!r} {agreement.key_set!r} {_card()!r} {ECASD!r}".upper()
     assert not [key for key in (*KEYS, ECASD.to_bytes(), SHARED_SECRET) if key.hex().upper() in text]
-    assert answer
