@@ -46,8 +46,8 @@ _GOES_ON: Final = (0x90, 0x91, 0x61, 0x62, 0x63)
 """SW1 of answers after which the rest of a batch is sent."""
 _TLV: Final = StoreDataMode(Structure.BER_TLV, response=True)
 _SELECT_ISD_R: Final = CommandApdu(0x00, Ins.SELECT, 0x04, 0x00, ISD_R, 256)
-_ERROR_TAG: Final = 0x9F
-"""First byte of the tags that SCP03t answers an error with (9F44 to 9F47)."""
+_ERROR_TAGS: Final = (b"\x9f", b"\x90")
+"""How answers begin that end a batch of SCP03t TLVs: 9F44 to 9F47, and 90 for what was no command."""
 
 
 class ReaderBearer:
@@ -123,7 +123,7 @@ class ReaderBearer:
         for tlv in batch.commands:
             answer = self._send_tlv(batch.target, tlv)
             answers.append(answer)
-            if answer[:1] == bytes((_ERROR_TAG,)):
+            if answer.startswith(_ERROR_TAGS):
                 break
         return answers
 

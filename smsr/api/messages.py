@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests and responses of ES1, ES3 and ES4, as far as download and switching need them (SGP.02 v4.2 5.2-5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from apdu.ids import Aid, Eid, Iccid
+from smsr.api.eis import Eis
+from smsr.api.eis_parts import NO_SUBSCRIPTION, Pol2Rule, SubscriptionAddress
+from smsr.api.status import ExecutionStatus, FunctionFailed
+from smsr.kit.oid import Oid
+
+__all__ = [
+    "AuditEisRequest",
+    "Call",
+    "CreateIsdpRequest",
+    "CreateIsdpResponse",
+    "EisResponse",
+    "Es3",
+    "CardResponse",
+    "GetEisRequest",
+    "ProfileDownloadCompletedRequest",
+    "ProfileRequest",
+    "RegisterEisRequest",
+    "Request",
+    "Response",
+    "SendDataRequest",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who calls, and the identifier by which a retry is known as one."""
+
+    requester: Oid
+    identifier: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What every request has."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What every response has."""
+
+    status: ExecutionStatus
+
+    def check(self, function: str) -> None:
+        """FunctionFailed unless the function succeeded."""
+        if not self.status.is_success:
+            raise FunctionFailed(function, self.status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardResponse(Response):
+    """With what the card answered, where it did."""
+
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterEisRequest(Request):
+    """ES1.RegisterEIS."""
+
+    eis: Eis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetEisRequest(Request):
+    """ES3.GetEIS, ES4.GetEIS."""
+
+    eid: Eid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEisRequest(Request):
+    """ES3.AuditEIS, ES4.AuditEIS; no ICCIDs: all profiles of the requester."""
+
+    eid: Eid
+    iccids: tuple[Iccid, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EisResponse(Response):
+    """The EIS as the requester may see it."""
+
+    eis: Eis | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIsdpRequest(Request):
+    """ES3.CreateISDP; 0 bytes required: no quota."""
+
+    eid: Eid
+    iccid: Iccid
+    mno_id: Oid
+    required_memory: int = 0
+    more_to_do: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIsdpResponse(CardResponse):
+    """Which ISD-P it became."""
+
+    isd_p_aid: Aid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendDataRequest(Request):
+    """ES3.SendData: commands (22) or SCP03t TLVs for an ISD-P, as one byte string; see smsr.api.send_data."""
+
+    eid: Eid
+    sd_aid: Aid
+    data: bytes
+    more_to_do: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileDownloadCompletedRequest(Request):
+    """ES3.ProfileDownloadCompleted."""
+
+    eid: Eid
+    iccid: Iccid
+    profile_type: str = ""
+    subscription: SubscriptionAddress = NO_SUBSCRIPTION
+    pol2: tuple[Pol2Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRequest(Request):
+    """EnableProfile, DisableProfile, DeleteISDP (ES3) and DeleteProfile (ES4): one profile on one card."""
+
+    eid: Eid
+    iccid: Iccid
+
+
+class Es3(Protocol):
+    """What an SM-DP expects of an SM-SR."""
+
+    def get_eis(self, request: GetEisRequest) -> EisResponse:
+        """ES3.GetEIS."""
+        ...
+
+    def audit_eis(self, request: AuditEisRequest) -> EisResponse:
+        """ES3.AuditEIS."""
+        ...
+
+    def create_isdp(self, request: CreateIsdpRequest) -> CreateIsdpResponse:
+        """ES3.CreateISDP."""
+        ...
+
+    def send_data(self, request: SendDataRequest) -> CardResponse:
+        """ES3.SendData."""
+        ...
+
+    def profile_download_completed(self, request: ProfileDownloadCompletedRequest) -> Response:
+        """ES3.ProfileDownloadCompleted."""
+        ...
+
+    def enable_profile(self, request: ProfileRequest) -> CardResponse:
+        """ES3.EnableProfile."""
+        ...
+
+    def disable_profile(self, request: ProfileRequest) -> CardResponse:
+        """ES3.DisableProfile."""
+        ...
+
+    def delete_isdp(self, request: ProfileRequest) -> CardResponse:
+        """ES3.DeleteISDP."""
+        ...

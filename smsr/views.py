@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who sees what of an EIS (SGP.02 v4.2 annex E, table of visibility)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum, unique
+
+from smsr.api.eis import Eis
+from smsr.api.eis_parts import ProfileInfo, ProfileState, SecurityDomain
+from smsr.kit.oid import Oid
+
+__all__ = ["PartnerRole", "view_for"]
+
+
+@unique
+class PartnerRole(Enum):
+    """What a server that talks to this SM-SR is."""
+
+    EUM = "EUM"
+    SM_DP = "SM-DP"
+    MNO = "MNO"
+
+
+def view_for(eis: Eis, requester: Oid, role: PartnerRole) -> Eis:
+    """The EIS as this requester may see it: own profiles, no keys, no audit trail."""
+    own = tuple(_shown(profile) for profile in eis.profiles if requester in (profile.mno_id, profile.smdp_id))
+    isd_r = _without_keys(eis.isd_r)
+    if role is PartnerRole.MNO:
+        isd_r = replace(isd_r, keysets=())
+    return replace(eis, profiles=own, isd_r=isd_r, audit_trail=(), last_audit=None)
+
+
+def _shown(profile: ProfileInfo) -> ProfileInfo:
+    """In-Creation is a state of the SM-SR's own: to others the profile is created, or not there yet."""
+    return replace(profile, state=ProfileState.CREATED) if profile.state is ProfileState.IN_CREATION else profile
+
+
+def _without_keys(domain: SecurityDomain) -> SecurityDomain:
+    keysets = tuple(
+        replace(keyset, keys=tuple(replace(key, value=None) for key in keyset.keys)) for keyset in domain.keysets
+    )
+    return replace(domain, keysets=keysets)
