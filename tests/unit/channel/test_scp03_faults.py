@@ -137,6 +137,16 @@ def test_every_bit_of_external_authenticate_counts(parameter: int) -> None:
     assert len(texts) == 1
 
 
+@pytest.mark.parametrize("bit", range(64))
+def test_a_wrong_cryptogram_under_a_right_mac(bit: int) -> None:
+    _, card, answer = initiated()
+    model = ModelSession(KEYS.enc.reveal(), KEYS.mac.reveal(), HOST_CHALLENGE[:8], answer.data[13:21])
+    model.host_cryptogram = _flipped(model.host_cryptogram, bit)
+    with pytest.raises(ChannelError) as caught:
+        card.external_authenticate(CommandApdu.parse(model.external_authenticate(0x33)))
+    assert caught.value.sw == SW.AUTHENTICATION_FAILED
+
+
 @pytest.mark.parametrize(
     "change, sw",
     [

@@ -286,6 +286,13 @@ def test_every_bit_of_85_counts() -> None:
     assert _refused(_initiated()[1], header(0x85, 16) + ANCHOR_85[2:-1]) == H("9F450101")
 
 
+def test_a_wrong_cryptogram_under_a_right_mac() -> None:
+    for bit in range(64):
+        model = Model(KEYS)
+        tlv = model.mac("85", b"\x33" + _flipped(model.session.host_cryptogram, bit))
+        assert _refused(_initiated()[1], tlv) == H("9F450102")
+
+
 def test_only_level_33() -> None:
     for level in (0x00, 0x01, 0x03, 0x11, 0x13, 0x31):
         model = Model(KEYS)

@@ -203,6 +203,7 @@ def test_signatures_refused(curve: Curve) -> None:
         "exchanged": good[32:] + good[:32],
         "short": good[:-1],
         "long": good + b"\x00",
+        "zero before s": good[:32] + b"\x00" + good[32:],
         "DER": encode_dss_signature(r, s),
         "all FF": b"\xff" * 64,
     }
