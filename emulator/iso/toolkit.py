@@ -62,7 +62,7 @@ class Toolkit:
         return self._fetched.command if self._fetched is not None else None
 
     def submit(self, command: ProactiveCommand, done: Done | None = None) -> None:
-        """Let a command wait for its turn; `done` gets the terminal's result. Its number is given here.
+        """Let a command wait for its turn; `done` gets the terminal's result. Its number comes when it is fetched.
 
         A terminal that does not announce the facility never gets the command (TS 102 223 5.2): `done` is told so.
         """
@@ -83,9 +83,11 @@ class Toolkit:
         if le != self.waiting:
             raise CardError(0x6C00 | self.waiting & 0xFF)
         pending, self._queue = self._queue[0], self._queue[1:]
-        self._fetched = pending
+        self._number = self._number % _LAST_NUMBER + 1
+        command = pending.command.numbered(self._number)
+        self._fetched = pending._replace(command=command)
         self._announce()
-        return pending.command.encode()
+        return command.encode()
 
     def respond(self, data: bytes) -> None:
         """The terminal's response: 6A80 ends the session when it does not belong to the command, 6985 without one."""
@@ -111,17 +113,13 @@ class Toolkit:
             self._add(pending._replace(offers=pending.offers + 1))
 
     def _add(self, pending: _Pending) -> None:
-        command = pending.command
-        if self.profile is not None and not self.profile.supports(command.details.type):
-            if pending.done is not None:
-                pending.done(Result(GeneralResult.BEYOND_CAPABILITIES))
-            return
-        self._number = self._number % _LAST_NUMBER + 1
-        command = command.numbered(self._number)
-        if len(command.encode()) > _MAX_LENGTH:
+        if len(pending.command.encode()) > _MAX_LENGTH:
             raise EncodeError("a proactive command has at most 256 bytes")
-        self._queue += (pending._replace(command=command),)
-        self._announce()
+        if self.profile is None or self.profile.supports(pending.command.details.type):
+            self._queue += (pending,)
+            self._announce()
+        elif pending.done is not None:
+            pending.done(Result(GeneralResult.BEYOND_CAPABILITIES))
 
     def _announce(self) -> None:
         ready = self.profile is not None and self._fetched is None and self._queue
