@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a profile package amounts to once it is interpreted: the immutable base under a card's own changes.
 
-A base is found by the digest of its package and shared by all cards of the process; a card keeps only its delta (changed
-file bodies, PIN states, counters). Nothing here is changed after the interpreter has finished, and node ids are the order of
-creation, so the same package always gives the same ids and a delta keyed by id survives a new process.
+A base is found by the digest of its package and shared by all cards of the process; a card keeps only its delta
+(changed file bodies, PIN states, counters). Nothing here is changed after the interpreter has finished, and node ids
+are the order of creation: the same package always gives the same ids, and a delta keyed by id survives a new process.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from enum import Enum, unique
 
 from apdu.ids import Aid, Iccid, Tar
 from apdu.keys.secret import SecretKey
+from apdu.profile.response import PeStatus
 
 __all__ = [
     "ApplicationSpec",
@@ -65,6 +66,7 @@ class Directory:
         "kind",
         "label",
         "lcs",
+        "link",
         "parent",
         "pin_references",
     )
@@ -88,14 +90,22 @@ class Directory:
         """Key references in the order of pinStatusTemplateDO."""
         self.context = 0
         """Id of the directory whose local PINs (81-88) apply here; 0, the MF, where there are none."""
+        self.link: Directory | None = None
+        """A linked DF: whose files it shows besides its own identifier, access rule and PINs (SAIP 8.3.4)."""
         self.label = ""
+
+    def link_to(self, target: Directory) -> None:
+        """Show the files of another directory, those made later included."""
+        self.link = target.link or target
+        self.children = self.link.children
+        self.by_sfi = self.link.by_sfi
 
     def __repr__(self) -> str:
         return f"Directory({self.fid:04X}, {self.kind.value}, {len(self.children)} children)"
 
 
 class FileNode:
-    """Elementary file. `content` is its body at installation; a link shares body, descriptor and size with its target."""
+    """Elementary file. `content` is its body at installation; a link shares body, descriptor, size with its target."""
 
     __slots__ = (
         "arr",
@@ -266,7 +276,7 @@ class RfmSpec:
     adf_admin_domain: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class ProfileBase:
     """A whole profile, as installed."""
 
@@ -291,3 +301,5 @@ class ProfileBase:
     rfms: tuple[RfmSpec, ...]
     footprint: int
     """Bytes of non-volatile memory that the profile takes."""
+    warnings: tuple[PeStatus, ...] = ()
+    """Elements that were skipped at installation."""
