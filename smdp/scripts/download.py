@@ -18,7 +18,7 @@ from apdu.profile.response import EuiccResponse, PeStatus, Status
 from apdu.script import Batch, ProfileScript
 from smsr.kit.steps import all_answers
 
-__all__ = ["Download", "InstallationFailed", "Installed", "Progress", "download_profile"]
+__all__ = ["Download", "InstallationFailed", "Installed", "Progress", "download_profile", "silent"]
 
 FUNCTION: Final = "ES8.DownloadAndInstallation"
 _CHALLENGE: Final = 8
@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 """Called after every batch: bytes that the card has, bytes in all."""
 
 
-def _silent(done: int, total: int) -> None:
+def silent(done: int, total: int) -> None:
     """Nobody watches."""
 
 
@@ -60,7 +60,7 @@ class InstallationFailed(RemoteProtocolError):
         super().__init__(f"{FUNCTION}: {reason}{': ' + text if text else ''}{message}")
 
 
-def download_profile(download: Download, *, entropy: Entropy, progress: Progress = _silent) -> ProfileScript[Installed]:
+def download_profile(download: Download, *, entropy: Entropy, progress: Progress = silent) -> ProfileScript[Installed]:
     """Open a session with the ISD-P and send the package; Scp03tError where the card refuses a TLV."""
     host = Scp03tHost(download.keys, entropy.draw(_CHALLENGE), download.isd_p)
     (answer,) = yield from _send(download.isd_p, (host.initialize_update(),))
