@@ -34,7 +34,8 @@ def rule_of(files: FileSystem, node: Node) -> Rule:
     while directory is not None:
         rules = directory.children.get(fid)
         if isinstance(rules, FileNode):
-            files.rule_files.add(rules.target.id)
+            if rules.target.id not in files.rule_files:
+                files.rule_files |= {rules.target.id}
             record = files.record(rules, number)
             return NO_RULE if record is None else compile_rule(record)
         directory = directory.parent

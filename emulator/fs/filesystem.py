@@ -33,6 +33,8 @@ _CHARACTERISTICS: Final = 0x71
 """Clock stop allowed, no preference; voltage classes A, B, C (TS 102 221 11.1.1.4.6.1): as the ATR says."""
 _TERMINAL_CAPABILITY_SUPPORTED: Final = 0x01
 _DETAILS_DER: Final = 0x01
+_NONE: Final[frozenset[int]] = frozenset()
+"""One empty set for all cards on which nothing has changed."""
 
 
 def is_active(lcs: int) -> bool:
@@ -42,7 +44,10 @@ def is_active(lcs: int) -> bool:
 
 @lru_cache(maxsize=64)
 def _shared_descriptors(digest: bytes) -> dict[int, bytes]:
-    """FCP templates by node id that are the same on every card with a profile; the profile's digest names it."""
+    """FCP templates by node id, while nothing in them has changed: the same on every card with a profile.
+
+    The digest of the package names the profile.
+    """
     return {}
 
 
@@ -67,17 +72,18 @@ class FileSystem:
         self.memory = memory
         self.prefix = prefix
         self.pins = PinStore(base, memory, prefix)
-        self.rule_files: set[int] = set()
+        self.rule_files = _NONE
         """Ids of the files that access decisions were read from: a change of one makes them void."""
         self._changed = self._stored("f")
         self._states = self._stored("lcs")
         self._descriptors = _shared_descriptors(base.digest)
-        self._directories: dict[int, bytes] = {}
+        self._directories: dict[int, bytes] | None = None
+        """FCP templates of directories, once they differ from those of the profile's other cards."""
         self._generation = 0
 
-    def _stored(self, kind: str) -> set[int]:
+    def _stored(self, kind: str) -> frozenset[int]:
         prefix = f"{self.prefix}/{kind}/"
-        return {int(key[len(prefix) :]) for key, _ in self.memory.items(prefix)}
+        return frozenset(int(key[len(prefix) :]) for key, _ in self.memory.items(prefix)) or _NONE
 
     def body(self, node: FileNode) -> bytes:
         """The contents of a file; a link has those of its target."""
@@ -99,7 +105,8 @@ class FileSystem:
             self.memory.delete(key)
         else:
             self.memory.put(key, body)
-            self._changed.add(node.id)
+            if node.id not in self._changed:
+                self._changed |= {node.id}
 
     def state(self, node: Node) -> int:
         """The life cycle state of a file or directory."""
@@ -116,8 +123,8 @@ class FileSystem:
             self.memory.delete(key)
         else:
             self.memory.put(key, bytes((lcs,)))
-            self._states.add(node.id)
-        self._directories.pop(node.id, None)
+            self._states |= {node.id}
+        self._directories = None
 
     def find(self, start: Directory, *path: int) -> FileNode | None:
         """An elementary file by its path from a directory, None when there is none."""
@@ -174,11 +181,17 @@ class FileSystem:
 
     def _directory_fcp(self, directory: Directory) -> bytes:
         if self._generation != self.pins.generation:
-            self._directories.clear()
+            self._directories = None
             self._generation = self.pins.generation
-        known = self._directories.get(directory.id)
+        if not (self._generation or self._states):
+            cache = self._descriptors
+        else:
+            if self._directories is None:
+                self._directories = {}
+            cache = self._directories
+        known = cache.get(directory.id)
         if known is None:
-            known = self._directories[directory.id] = self._describe_directory(directory).encode()
+            known = cache[directory.id] = self._describe_directory(directory).encode()
         return known
 
     def _describe_directory(self, directory: Directory) -> FcpTemplate:

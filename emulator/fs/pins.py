@@ -77,8 +77,14 @@ class PinStore:
         self._base = base
         self._memory = memory
         self._prefix = prefix
-        self.generation = 0
-        """Changes with what PIN status templates say."""
+        self.generation = int(any(self._differs(key, raw) for key, raw in memory.items(f"{prefix}/pin/")))
+        """Counts the changes of what PIN status templates say; 0 while that is what the package says."""
+
+    def _differs(self, name: str, raw: bytes) -> bool:
+        """Whether a stored state enables or disables a PIN otherwise than the package does."""
+        context, reference = name[len(self._prefix) + len("/pin/") :].split("/")
+        spec = self._base.pins.get((int(context), int(reference, 16)))
+        return spec is not None and PinState.decode(raw)[1:3] != PinState.of(spec)[1:3]
 
     def key(self, reference: int, directory: Directory | None, adf: Directory | None) -> PinKey | None:
         """The PIN that a reference means in a directory, None when there is none.
