@@ -24,9 +24,15 @@ __all__ = ["Application", "Channel", "Handler"]
 class Application(Protocol):
     """What SELECT by AID can make current besides an ADF: a security domain or another application."""
 
-    aid: Aid
-    commands: Mapping[int, Handler]
-    """Handler by `apdu.command.cla.key(kind, ins)`."""
+    @property
+    def aid(self) -> Aid:
+        """Its whole AID."""
+        ...
+
+    @property
+    def commands(self) -> Mapping[int, Handler]:
+        """Handler by `apdu.command.cla.key(kind, ins)`."""
+        ...
 
     def select(self, channel: Channel) -> bytes:
         """Become current on the channel; returns the FCI template (6F)."""

@@ -70,7 +70,7 @@ class Flash:
 
     __slots__ = ("blobs", "data")
 
-    def __init__(self, data: bytes = b"", blobs: Mapping[bytes, _Blob] | None = None) -> None:
+    def __init__(self, data: bytes | bytearray = b"", blobs: Mapping[bytes, _Blob] | None = None) -> None:
         self.data = bytearray(data)
         self.blobs: dict[bytes, _Blob] = dict(blobs or {})
 

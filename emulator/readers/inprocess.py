@@ -31,7 +31,7 @@ class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
         super().__init__(name)
         self.card = card
 
-    def createConnection(self) -> CardConnectionDecorator:  # noqa: N802 - pyscard's name
+    def createConnection(self) -> CardConnectionDecorator:
         """A connection to whatever card is inserted, as pyscard's own readers give it."""
         return CardConnectionDecorator(VirtualCardConnection(self))
 
@@ -76,11 +76,11 @@ class VirtualCardConnection(CardConnection):  # type: ignore[misc]  # pyscard ha
         elif self._disposition != SCARD_LEAVE_CARD:
             card.power_off()
 
-    def getATR(self) -> list[int]:  # noqa: N802 - pyscard's name
+    def getATR(self) -> list[int]:
         """The answer to the last reset."""
         return list(self._connected().atr)
 
-    def doTransmit(  # noqa: N802 - pyscard's name
+    def doTransmit(
         self, command: Sequence[int], protocol: int | None = None
     ) -> tuple[list[int], int, int]:
         """Send a command: (data, SW1, SW2)."""

@@ -46,9 +46,10 @@ class Lab:
         self.entropy = SeededEntropy(self.seed.to_bytes(4, "big"))
         self.ci = PrivateKey.from_entropy(self.entropy.fork("ci"), self.curve)
         self.dp = PrivateKey.from_entropy(self.entropy.fork("dp"), self.curve)
+        self.eum_key = PrivateKey.from_entropy(self.entropy.fork("eum"), self.curve)
         self.eum = Eum(
             identifier=b"EUM of the tests",
-            key=PrivateKey.from_entropy(self.entropy.fork("eum"), self.curve),
+            key=self.eum_key,
             ci=CertificateIssuer(CI_IDENTIFIER, self.ci.public_key),
             master=SecretKey(self.entropy.fork("master").draw(32)),
             expiration=EXPIRATION,
@@ -152,7 +153,9 @@ class SecureHost:
         return CommandApdu.parse(bytes.fromhex(text))
 
     def command(self, text: str | CommandApdu) -> ResponseApdu:
-        """One protected exchange; a status word that announces a proactive command counts as 9000."""
+        """One protected exchange; the class of the basic channel is replaced by that of the session's."""
         command = self.parse(text) if isinstance(text, str) else text
+        if not command.cla & 0x7F:  # written for the basic channel
+            command = command._replace(cla=class_byte(command.cla >> 7, self.channel))
         wrapped = self.session.wrap(command)
         return self.session.unwrap(self.send(wrapped))

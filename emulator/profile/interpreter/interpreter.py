@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, Final
 
 from apdu.errors import DecodeError
+from apdu.ids import Aid, Tar
 from apdu.profile.compound import Extensions
-from apdu.profile.der import BadValue
+from apdu.profile.der import BadValue, Oid
 from apdu.profile.elements.authentication import PeAkaParameter, PeCdmaParameter
 from apdu.profile.elements.codes import PePinCodes, PePukCodes
 from apdu.profile.elements.domains import PeApplication, PeRfm, PeSecurityDomain
 from apdu.profile.elements.element import ProfileElement, decode_element, element_header, element_kind
-from apdu.profile.elements.files import PeGenericFileManagement, PeHeader
+from apdu.profile.elements.files import FilePath, PeGenericFileManagement, PeHeader
 from apdu.profile.elements.header import ProfileHeader
 from apdu.profile.elements.other import PeEnd, PeNonStandard, UnknownElement, leading_header
 from apdu.profile.elements.template import TemplateElement
@@ -244,13 +245,16 @@ def _identification(raw: bytes) -> int | None:
     return None if header is None or raw[0] == ProfileHeader.TAG else header.identification
 
 
+_LEAVES: Final = frozenset({bytes, int, str, bool, NoneType, Oid, Aid, Tar, FilePath})
+
+
 def _has_unknown(value: object) -> bool:
     """Whether a value holds a component that the module does not name; files are looked at when they are made."""
-    if isinstance(value, tuple):
-        return any(map(_has_unknown, value))
-    extensions: Extensions = getattr(value, "extensions", ())
-    if extensions:
-        return True
-    if isinstance(value, PeGenericFileManagement | TemplateElement) or not hasattr(value, "__dataclass_fields__"):
+    if type(value) in _LEAVES:
         return False
-    return any(_has_unknown(getattr(value, name)) for name in type(value).__dataclass_fields__)
+    if isinstance(value, tuple):
+        return any(type(item) not in _LEAVES and _has_unknown(item) for item in value)
+    extensions: Extensions = getattr(value, "extensions", ())
+    if extensions or isinstance(value, PeGenericFileManagement | TemplateElement):
+        return bool(extensions)
+    return any(_has_unknown(getattr(value, name)) for name in getattr(value, "__dataclass_fields__", ()))

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The card's registry: its records read from and written to memory, and the invariants over all of them.
+
+Nothing is cached that a failed command could leave wrong: a record is read where it is used. SGP.02 v4.2 2.2.1, 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from apdu.command.status import SW
+from apdu.gp.codes import LifeCycle
+from apdu.ids import Aid
+from emulator.errors import CardError
+from emulator.memory.store import Memory
+from emulator.sd.records import CardRecord, EcasdRecord, IsdPRecord, IsdRRecord, NotificationRecord
+
+__all__ = ["ISD_P_OVERHEAD", "Registry", "isd_p_prefix"]
+
+ISD_P_OVERHEAD: Final = 512
+"""Bytes of memory that an ISD-P takes besides its profile: registry entry, keys, counters."""
+
+_STAGE: Final = "stage/"
+
+
+def isd_p_prefix(aid: Aid) -> str:
+    """Where an ISD-P's records lie."""
+    return f"isdp/{aid.tar}"
+
+
+class Registry:
+    """Reads and writes the records of one card."""
+
+    __slots__ = ("_card", "memory")
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self._card: CardRecord | None = None
+
+    def _read(self, key: str) -> bytes:
+        data = self.memory.get(key)
+        if data is None:
+            raise CardError(SW.MEMORY_FAILURE)
+        return data
+
+    @property
+    def card(self) -> CardRecord:
+        """What the EUM fixed; it never changes, so it is read once."""
+        if self._card is None:
+            self._card = CardRecord.decode(self._read("card"))
+        return self._card
+
+    @property
+    def ecasd(self) -> EcasdRecord:
+        """Identity and roots."""
+        return EcasdRecord.decode(self._read("ecasd"))
+
+    @property
+    def isd_r(self) -> IsdRRecord:
+        """The ISD-R's own data."""
+        return IsdRRecord.decode(self._read("isdr"))
+
+    def save_isd_r(self, record: IsdRRecord) -> None:
+        """Write the ISD-R's own data."""
+        self.memory.put("isdr", record.value())
+
+    def isd_ps(self) -> Iterator[IsdPRecord]:
+        """All ISD-Ps, by AID."""
+        for key, value in self.memory.items("isdp/"):
+            if key.count("/") == 1:
+                yield IsdPRecord.decode(value)
+
+    def find(self, aid: bytes) -> IsdPRecord | None:
+        """The ISD-P with an AID."""
+        known = Aid(aid)
+        data = self.memory.get(isd_p_prefix(known)) if known.is_isd_p else None
+        return None if data is None else IsdPRecord.decode(data)
+
+    def require(self, aid: bytes) -> IsdPRecord:
+        """The ISD-P with an AID; CardError 6A88 when there is none."""
+        record = self.find(aid)
+        if record is None:
+            raise CardError(SW.REFERENCED_DATA_NOT_FOUND)
+        return record
+
+    def enabled(self) -> IsdPRecord | None:
+        """The ISD-P that is ENABLED, if any."""
+        return next((record for record in self.isd_ps() if record.state is LifeCycle.ENABLED), None)
+
+    def save(self, record: IsdPRecord) -> None:
+        """Write an ISD-P's registry entry."""
+        self.memory.put(isd_p_prefix(record.aid), record.value())
+
+    def set_state(self, record: IsdPRecord, state: LifeCycle) -> None:
+        """Write an ISD-P's registry entry with another state."""
+        self.save(replace(record, state=state))
+
+    def remove(self, record: IsdPRecord) -> None:
+        """Delete an ISD-P with everything that belongs to it."""
+        prefix = isd_p_prefix(record.aid)
+        self.memory.delete(prefix)
+        self.memory.delete_all(prefix + "/")
+        self.memory.delete_all(f"{_STAGE}{record.aid.tar}/")
+
+    def stage_key(self, aid: Aid, number: int) -> str:
+        """Where a segment of an unfinished download lies."""
+        return f"{_STAGE}{aid.tar}/{number:04d}"
+
+    def drop_stage(self, aid: Aid) -> None:
+        """Delete what an unfinished download of one ISD-P left."""
+        self.memory.delete_all(f"{_STAGE}{aid.tar}/")
+
+    def sweep(self) -> None:
+        """Delete what unfinished downloads left: at power-on nobody can go on with them."""
+        self.memory.delete_all(_STAGE)
+
+    @property
+    def notification(self) -> NotificationRecord | None:
+        """The profile change that waits for its confirmation."""
+        data = self.memory.get("pending")
+        return None if data is None else NotificationRecord.decode(data)
+
+    def allocated(self, record: IsdPRecord) -> int:
+        """Bytes of memory that are set aside for an ISD-P."""
+        return ISD_P_OVERHEAD + max(record.granted, record.used)
+
+    def free(self) -> int:
+        """Bytes of non-volatile memory that are left."""
+        return self.card.memory - sum(map(self.allocated, self.isd_ps()))
+
+    def available(self, record: IsdPRecord) -> int:
+        """Bytes that a profile may take in an ISD-P: its quota, or all that is free."""
+        return record.granted or self.free()
