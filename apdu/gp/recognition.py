@@ -14,7 +14,7 @@ from apdu.errors import DecodeError
 from apdu.gp.codes import Ins
 from apdu.gp.install import MEMORY
 from apdu.gp.status import decode_tag_list, encode_tag_list
-from apdu.tlv.declare import RAW, UINT, Leaf, Template, tlv
+from apdu.tlv.declare import RAW, UINT, Leaf, OneLevel, Template, tlv
 from apdu.tlv.scan import ber, split
 
 __all__ = [
@@ -126,7 +126,7 @@ class KeyInformationTemplate(Template, tag=0xE0, clause="GPCS 11.3.3.1.1"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EcasdData(Template, tag=ECASD_DATA, clause="SGP.02 v4.2 4.1.1.5", open=True):
+class EcasdData(OneLevel, tag=ECASD_DATA, clause="SGP.02 v4.2 4.1.1.5", open=True):
     """What the ISD-R hands on from the ECASD: its certificate, its recognition data."""
 
     certificate_value: bytes | None = tlv(0x7F21, RAW, optional=True)

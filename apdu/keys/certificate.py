@@ -8,17 +8,16 @@ signature covers the bytes from 93 to 7F49 exactly as they came: they are kept a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, unique
-from typing import ClassVar, Final
+from typing import Final
 
 from apdu.errors import DecodeError, EncodeError, SecurityError
 from apdu.ids import Eid
 from apdu.keys.ec import POINT_LENGTH, SIGNATURE_LENGTH, Curve, PrivateKey, PublicKey
 from apdu.keys.entropy import Entropy
-from apdu.tlv.declare import BYTE, RAW, Leaf, Template, fixed, tlv
+from apdu.tlv.declare import BYTE, RAW, Leaf, OneLevel, fixed, tlv
 from apdu.tlv.scan import ber, read_header, split
 
 __all__ = [
@@ -78,19 +77,8 @@ DATE: Final[Leaf[date]] = Leaf(
 """YYYYMMDD, two digits a byte."""
 
 
-def _one_level(data: bytes) -> int:
-    return len(split(data))
-
-
-class _OneLevel(Template):
-    """B0 and F0 are constructed tags by their bits but hold plain values (GPCS 11.1.8): they are not walked."""
-
-    __slots__ = ()
-    _check: ClassVar[Callable[[bytes], int]] = staticmethod(_one_level)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublicKeyObject(_OneLevel, tag=0x7F49, clause="GPCS 11.1.8, B.4", ordered=True):
+class PublicKeyObject(OneLevel, tag=0x7F49, clause="GPCS 11.1.8, B.4", ordered=True):
     """A public key: its point, and its curve where it is named."""
 
     point: bytes = tlv(0xB0, fixed(POINT_LENGTH))
@@ -98,7 +86,7 @@ class PublicKeyObject(_OneLevel, tag=0x7F49, clause="GPCS 11.1.8, B.4", ordered=
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiscretionaryData(_OneLevel, tag=0x73, clause="SGP.02 v4.2 2.3.2.2", open=True):
+class DiscretionaryData(OneLevel, tag=0x73, clause="SGP.02 v4.2 2.3.2.2", open=True):
     """What SGP.02 adds: the role, and the key that signed."""
 
     role: int | None = tlv(0xC8, BYTE, optional=True)
@@ -106,7 +94,7 @@ class DiscretionaryData(_OneLevel, tag=0x73, clause="SGP.02 v4.2 2.3.2.2", open=
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateContent(_OneLevel, tag=0x7F21, clause="SGP.02 v4.2 2.3.2.2", ordered=True):
+class CertificateContent(OneLevel, tag=0x7F21, clause="SGP.02 v4.2 2.3.2.2", ordered=True):
     """The objects of a certificate, in their order."""
 
     serial: bytes = tlv(0x93, NAME)

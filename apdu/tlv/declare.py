@@ -31,8 +31,22 @@ from apdu.errors import DecodeError, EncodeError
 from apdu.ids import Aid
 from apdu.tlv.scan import Tlv, ber, scan, split
 
-__all__ = ["AID", "BYTE", "FLAG", "RAW", "TEXT", "UINT", "UINT16", "UINT24", "UINT32", "Leaf", "Template", "fixed",
-"tlv"]
+__all__ = [
+    "AID",
+    "BYTE",
+    "FLAG",
+    "RAW",
+    "TEXT",
+    "UINT",
+    "UINT16",
+    "UINT24",
+    "UINT32",
+    "Leaf",
+    "OneLevel",
+    "Template",
+    "fixed",
+    "tlv",
+]
 
 T = TypeVar("T")
 
@@ -264,3 +278,14 @@ def _read(codec: Any, content: bytes) -> Any:
 
 def _build(codec: Any, value: Any) -> bytes:
     return cast(bytes, value.value() if isinstance(codec, type) else codec.encode(value))
+
+
+def _one_level(data: bytes) -> int:
+    return len(split(data))
+
+
+class OneLevel(Template):
+    """A template whose parts are not walked: B0 and F0 of public keys are constructed tags with plain values."""
+
+    __slots__ = ()
+    _check: ClassVar[Callable[[bytes], int]] = staticmethod(_one_level)
