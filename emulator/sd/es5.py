@@ -95,16 +95,23 @@ def delete_profile(card: Card, aid: Aid) -> None:
 
 
 def set_fall_back(card: Card, aid: Aid) -> None:
-    """ES5.SetFallBackAttribute (4.1.1.7): the attribute moves to the target, which must hold a profile."""
+    """ES5.SetFallBackAttribute (4.1.1.7): the attribute moves to the target, which must hold a profile.
+
+    (U) An enabled profile that must not be disabled pins the attribute: a fall-back would disable it.
+    """
     registry = card.registry
     target = registry.require(aid)
-    if target.state not in (LifeCycle.DISABLED, LifeCycle.ENABLED):
+    enabled = registry.enabled()
+    pinned = enabled is not None and bool(enabled.pol1 & Pol1.DISABLE_NOT_ALLOWED)
+    if pinned or target.state not in (LifeCycle.DISABLED, LifeCycle.ENABLED):
         raise CardError(SW.CONDITIONS_OF_USE)
     registry.save_isd_r(replace(registry.isd_r, fallback=aid))
 
 
 def store_addressing(card: Card, objects: tuple[bytes, ...]) -> None:
     """ES5.UpdateSMSRAddressingParameters (4.1.1.10): whole TLVs, each in the place of the one with its tag."""
+    if not objects:
+        raise CardError(SW.WRONG_DATA)
     registry = card.registry
     record = registry.isd_r
     registry.save_isd_r(replace(record, addressing=merge_objects(record.addressing, objects)))

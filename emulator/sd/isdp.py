@@ -101,6 +101,8 @@ def _updated(record: IsdPRecord, group: Tlv) -> IsdPRecord:
         if group.tag == Dgi.PARAMETERS:
             ConnectivityParameters.decode(group.value)
             objects = tuple(ber(tag, value) for tag, value in split(group.value))
+            if not objects:
+                raise CardError(SW.WRONG_DATA)
             return replace(record, connectivity=merge_objects(record.connectivity, objects))
         if group.tag == _DATA_DGI:
             return _identified(record, group.value)

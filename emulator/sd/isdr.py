@@ -179,15 +179,17 @@ class IsdR(SecurityDomain):
         if scope is StatusScope.ISSUER_SECURITY_DOMAIN:
             yield RegistryEntry(aid=ISD_R, state=LifeCycle.PERSONALIZED, privileges=ISD_R_PRIVILEGES)
         elif scope is StatusScope.APPLICATIONS:
-            fallback = self.card.registry.isd_r.fallback
-            for record in self.card.registry.isd_ps():
-                yield self._entry(record, fallback)
+            registry = self.card.registry
+            fallback, free = registry.isd_r.fallback, registry.free()  # free looks at every ISD-P: once, not for each
+            for record in registry.isd_ps():
+                yield self._entry(record, fallback, free)
         else:
             modules = (ISD_P_MODULE,) if scope is StatusScope.LOAD_FILES_AND_MODULES else ()
             yield RegistryEntry(aid=ISD_P_LOAD_FILE, state=_LOADED, security_domain=ISD_R, modules=modules)
 
-    def _entry(self, record: IsdPRecord, fallback: Aid | None) -> RegistryEntry:
-        remaining = record.granted - record.used if record.granted else self.card.registry.free()
+    @staticmethod
+    def _entry(record: IsdPRecord, fallback: Aid | None, free: int) -> RegistryEntry:
+        remaining = record.granted - record.used if record.granted else free
         return RegistryEntry(
             aid=record.aid,
             state=record.state,
