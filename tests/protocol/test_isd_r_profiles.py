@@ -338,11 +338,11 @@ def test_sm_sr_addressing_parameters(lab: Lab) -> None:
     host = lab.open_isd_r()
     first = "A308" + "8106068521436500"[:16]
     assert answer(host, store("3A07", value=first)) == "9000"
-    assert lab.card.registry.isd_r.addressing == (bytes.fromhex(first),)
+    assert list(lab.card.registry.isd_r.addressing) == [bytes.fromhex(first)]
     assert answer(host, store("3A07", value="A4028100A5028100")) == "9000"
     assert answer(host, store("3A07", value="A300")) == "9000"  # an empty object clears
-    stored = lab.card.registry.isd_r.addressing
-    assert stored == (bytes.fromhex("A4028100"), bytes.fromhex("A5028100"))
+    stored = list(lab.card.registry.isd_r.addressing)
+    assert stored == [bytes.fromhex("A4028100"), bytes.fromhex("A5028100")]
 
 
 @pytest.mark.parametrize("value", ["", "A0028100", "A3", "A3038100", "A3028100A3028100", "A3028101", "4F00", "A380"])
