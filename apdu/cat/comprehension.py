@@ -36,7 +36,7 @@ class Comprehension(Template):
     """Base of declared objects whose parts are COMPREHENSION-TLVs."""
 
     __slots__ = ()
-    _check: ClassVar[Callable[[bytes], int]] = staticmethod(len)  # they do not nest: splitting reads every byte
+    _walk: ClassVar[bool] = False  # they do not nest: splitting reads every byte
     _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split_comprehension)
     _join: ClassVar[Callable[[int, bytes], bytes]] = staticmethod(_required)
 

@@ -90,7 +90,7 @@ class RegistryEntry(Template, tag=0xE3, clause="GPCS 11.4.3.1; SGP.02 v4.1 table
 
     def only(self, tags: tuple[int, ...]) -> RegistryEntry:
         """The same entry with no more than the objects listed."""
-        kept = {item.name: getattr(self, item.name) for tag, (_, item) in self._declared().items() if tag in tags}
+        kept = {item.name: getattr(self, item.name) for tag, item in self._declared().items() if tag in tags}
         return RegistryEntry(**kept)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from apdu.command.apdu import CommandApdu
 from apdu.command.status import SW
@@ -70,6 +70,10 @@ class StoreDataMode:
     @classmethod
     def decode(cls, p1: int) -> Self | None:
         """Read P1; None where a reserved value stands (6A86)."""
+        return cast("Self | None", _MODES[p1])
+
+    @classmethod
+    def _read(cls, p1: int) -> Self | None:
         structure, encryption = p1 >> 3 & 3, p1 >> 5 & 3
         if p1 & 0x06 or structure == 3 or encryption == 2:
             return None
@@ -78,6 +82,10 @@ class StoreDataMode:
     def encode(self) -> int:
         """The byte."""
         return (0x80 if self.last else 0) | self.encryption << 5 | self.structure << 3 | (0x01 if self.response else 0)
+
+
+_MODES: Final[tuple[StoreDataMode | None, ...]] = tuple(StoreDataMode._read(p1) for p1 in range(256))
+"""What every P1 says: a block of a long chain costs a look-up."""
 
 
 def store_data(

@@ -132,11 +132,17 @@ def read_header(data: bytes, at: int, end: int, *, der: bool = False) -> tuple[i
 
 def split(data: bytes, *, der: bool = False) -> list[Tlv]:
     """Split one level of BER-TLV objects; padding and anything left over is an error."""
+    data = bytes(data)
     objects: list[Tlv] = []
     at, end = 0, len(data)
     while at < end:
-        tag, start, stop = read_header(data, at, end, der=der)
-        objects.append(Tlv(tag, bytes(data[start:stop])))
+        tag = data[at]
+        start = at + 2
+        if tag and tag & 0x1F != 0x1F and start <= end and (length := data[at + 1]) < 0x80 and start + length <= end:
+            stop = start + length  # one byte of tag, one of length: nearly all objects
+        else:
+            tag, start, stop = read_header(data, at, end, der=der)
+        objects.append(Tlv(tag, data[start:stop]))
         at = stop
         if len(objects) > MAX_NODES:
             raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
