@@ -61,9 +61,7 @@ def reference_met(channel: Channel, directory: Directory, reference: int) -> boo
     if not (state.replaced and is_application_pin(reference)):
         return True
     universal = files.pins.universal()
-    if universal is None:
-        return False
-    return universal in card.verified or not files.pins.state(universal).enabled
+    return universal is not None and (universal in card.verified or not files.pins.state(universal).enabled)
 
 
 def authorise(channel: Channel, files: FileSystem, node: FileNode, mode: int) -> None:

@@ -101,10 +101,9 @@ def _select_by_name(channel: Channel, p2: int, name: bytes) -> bytes | ResponseA
     wants_data = p2 & _NO_DATA != _NO_DATA
     if p2 & _TERMINATE:
         return _terminate(channel, found, wants_data)
-    files = channel.card.files
     if isinstance(found, Directory):
-        if files is None:
-            raise CardError(SW.FILE_NOT_FOUND)
+        files = channel.card.files
+        assert files is not None  # it is one of its ADFs
         activate(channel, found)
         return _answer(files, found, wants_data)
     fci = channel.select_application(found)

@@ -107,6 +107,15 @@ def test_reference_that_the_directory_does_not_list_is_not_met() -> None:
     assert card("00D6000001AA") == "9000"
 
 
+def test_reference_without_a_pin_behind_it_is_not_met() -> None:
+    builder = standard()
+    del builder.pins[0, 0x01]
+    card = SmallCard(builder.build())
+    card.usim()
+    assert card("00B0870009") == "6982"
+    assert card("00200001") == "6A88"
+
+
 def test_many_files_do_not_make_a_channel_large() -> None:
     builder = standard()
     for n in range(100):

@@ -49,6 +49,7 @@ def card() -> SmallCard:
         ([0x6F07], "00B0800501", IMSI.ef_imsi[5:6].hex().upper() + "9000"),
         ([], "00B0870009", IMSI.ef_imsi.hex().upper() + "9000"),
         ([], "00B0870509", "6C04"),
+        ([], "00B0870500", IMSI.ef_imsi[5:].hex().upper() + "9000"),
         ([], "00B0890001", "6981"),
     ],
 )
@@ -331,6 +332,15 @@ def test_search_record_on_other_structures(card: SmallCard) -> None:
     card.select(0x6F39)
     assert card("00A201040114" + "00") == "029000"
     assert card("00A2014C01FF") == "6282"
+
+
+def test_file_without_records() -> None:
+    builder = standard()
+    builder.file(builder.mf, 0x2F34, b"", ALWAYS_PIN1, length=8)
+    card = SmallCard(builder.build())
+    card.select(0x2F34)
+    for mode in ("02", "03", "04"):
+        assert card(f"00B200{mode}08") == "6A83"
 
 
 def test_nothing_of_the_application_is_current_on_another_channel(card: SmallCard) -> None:

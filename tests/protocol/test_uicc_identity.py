@@ -131,6 +131,12 @@ def test_what_is_refused(command: str, status: str) -> None:
     assert ready(profile("A0020000"))(command) == status
 
 
+def test_without_a_service_table_there_is_no_service() -> None:
+    made = profile("A0020000")
+    del made.adfs[0].children[0x6F38]
+    assert ready(made)("8078000100") == "6985"
+
+
 @pytest.mark.parametrize("services", [(27,), (124,), (125,)])
 def test_services_must_be_available(services: tuple[int, ...]) -> None:
     assert ready(profile("A0020000", *services))("8078000100") == "6985"

@@ -316,6 +316,9 @@ def test_security_domain_and_files_take_turns() -> None:
     assert card("00A4040C08A000000151000000") == "9000"
     assert card(f"00A4044C08{domain.aid}") == "9000"
     assert domain.log == ["select", "deselect", "select", "deselect"]
+    assert card("00A4040C08A000000151000000") == "9000"
+    card.select(0x7F10)
+    assert domain.log[-1] == "deselect"
 
 
 @pytest.mark.parametrize(

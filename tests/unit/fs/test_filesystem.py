@@ -9,6 +9,8 @@ import tracemalloc
 import pytest
 
 from apdu.command.fcp import FcpTemplate
+from apdu.command.status import SW
+from emulator.errors import CardError
 from emulator.fs.filesystem import FileSystem, is_active
 from emulator.fs.pins import PinKey
 from emulator.memory.journal import JournalBackend
@@ -133,6 +135,16 @@ def test_pin_state_is_stored_under_its_context_and_reference(base: ProfileBase) 
     assert card.memory.get(f"{PREFIX}/pin/0/01") == bytes.fromhex("0201") + pin("1234")
     assert card.files is not None
     assert card.files.pins.state(PinKey(0, 0x01)).tries == 2
+
+
+def test_blocked_pin_is_never_compared(base: ProfileBase) -> None:
+    pins = FileSystem(base, Memory(JournalBackend()), PREFIX).pins
+    key = PinKey(0, 0x01)
+    pins.store(key, pins.state(key)._replace(tries=0))
+    with pytest.raises(CardError) as refusal:
+        pins.present(key, pin("1234"))
+    assert refusal.value.sw == SW.AUTHENTICATION_BLOCKED
+    assert pins.state(key).tries == 0
 
 
 def test_another_file_system_costs_less_than_a_kilobyte(base: ProfileBase) -> None:

@@ -79,6 +79,7 @@ def test_terminal_response_is_built_without_a_tag_of_its_own() -> None:
         "81 03 01 01 04 83 01 00",  # no device identities
         "81 03 01 01 04 82 02 82 81",  # no result
         "81 02 01 01 82 02 82 81 83 01 00",  # short details
+        "81 03 01 01 04 82 01 82 83 01 00",  # short identities
         "81 03 01 01 04 82 02 82 81 83 00",  # empty result
         "81 03 01 01 04 82 02 82 81 83 01 00 83 01 00",  # twice
         "81 03 01 01 04 82 02 82 81 83 05 00",  # longer than the data
@@ -131,6 +132,12 @@ def test_terminal_profile_names_what_a_terminal_can_do(
     assert terminal.supports(supported)
     assert not terminal.supports(missing)
     assert not terminal.supports(0x7F)
+
+
+def test_terminal_profile_has_at_least_one_byte() -> None:
+    with pytest.raises(DecodeError):
+        TerminalProfile(b"")
+    assert repr(TerminalProfile(b"\x01\xff")) == "TerminalProfile(01FF)"
 
 
 def test_terminal_profile_is_built_from_types() -> None:
