@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from apdu.command.status import SW
@@ -22,6 +23,10 @@ __all__ = ["ISD_P_OVERHEAD", "Registry", "isd_p_prefix"]
 ISD_P_OVERHEAD: Final = 512
 """Bytes of memory that an ISD-P takes besides its profile: registry entry, keys, counters."""
 
+# Entries are immutable and hold no keys, and every command reads some: equal bytes are decoded once per process.
+_isd_p = lru_cache(maxsize=1024)(IsdPRecord.decode)
+_isd_r = lru_cache(maxsize=256)(IsdRRecord.decode)
+
 _STAGE: Final = "stage/"
 
 
@@ -33,11 +38,12 @@ def isd_p_prefix(aid: Aid) -> str:
 class Registry:
     """Reads and writes the records of one card."""
 
-    __slots__ = ("_card", "memory")
+    __slots__ = ("_card", "_ecasd", "memory")
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self._card: CardRecord | None = None
+        self._ecasd: EcasdRecord | None = None
 
     def _read(self, key: str) -> bytes:
         data = self.memory.get(key)
@@ -54,13 +60,15 @@ class Registry:
 
     @property
     def ecasd(self) -> EcasdRecord:
-        """Identity and roots."""
-        return EcasdRecord.decode(self._read("ecasd"))
+        """Identity and roots; they never change, so they are read once."""
+        if self._ecasd is None:
+            self._ecasd = EcasdRecord.decode(self._read("ecasd"))
+        return self._ecasd
 
     @property
     def isd_r(self) -> IsdRRecord:
         """The ISD-R's own data."""
-        return IsdRRecord.decode(self._read("isdr"))
+        return _isd_r(self._read("isdr"))
 
     def save_isd_r(self, record: IsdRRecord) -> None:
         """Write the ISD-R's own data."""
@@ -70,13 +78,13 @@ class Registry:
         """All ISD-Ps, by AID."""
         for key, value in self.memory.items("isdp/"):
             if key.count("/") == 1:
-                yield IsdPRecord.decode(value)
+                yield _isd_p(value)
 
     def find(self, aid: bytes) -> IsdPRecord | None:
         """The ISD-P with an AID."""
         known = Aid(aid)
         data = self.memory.get(isd_p_prefix(known)) if known.is_isd_p else None
-        return None if data is None else IsdPRecord.decode(data)
+        return None if data is None else _isd_p(data)
 
     def require(self, aid: bytes) -> IsdPRecord:
         """The ISD-P with an AID; CardError 6A88 when there is none."""
