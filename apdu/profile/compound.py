@@ -217,7 +217,9 @@ def _maker(cls: type[Any], attributes: list[str]) -> Any:
     """
     if not getattr(cls, "HOT", False):
         return lambda values, extensions: cls(**dict(zip(attributes, values, strict=True)), extensions=extensions)
-    twin: Any = make_dataclass(f"_{cls.__name__}", [*attributes, "extensions"], bases=cls.__bases__, slots=True)
+    names = [*attributes, "extensions"]
+    bases = cls.__bases__
+    twin: Any = make_dataclass("_Twin", names, bases=bases, slots=True, repr=False, eq=False, match_args=False)
 
     def make(values: list[Any], extensions: Extensions) -> Any:
         made = twin(*values, extensions)
