@@ -102,15 +102,16 @@ def store_data(
         raise EncodeError("STORE DATA without data")
     if first + count > MAX_BLOCKS:
         raise EncodeError(f"{count} blocks from number {first} exceed the block numbers")
-    more = StoreDataMode(mode.structure, False, mode.response, mode.encryption)
+    final = mode.encode()
+    le = 256 if mode.response else None
     return tuple(
         CommandApdu(
             cla,
             Ins.STORE_DATA,
-            (mode if index == count - 1 else more).encode(),
+            final if index == count - 1 else final & 0x7F,
             first + index,
             payload[index * size : (index + 1) * size],
-            256 if mode.response else None,
+            le,
         )
         for index in range(count)
     )
