@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The toolkit side of a modem: announces itself, fetches what the card asks for, resets it when the card wants that.
 
-It stands between whoever talks to the card and the link, as a CardTransport: commands pass through unchanged, and the status
-words that announce a proactive command (91xx) are remembered until `settle` deals with them (TS 102 223 6.1).
+It stands between whoever talks to the card and the link, as a CardTransport: commands pass through unchanged, and the
+status words that announce a proactive command (91xx) are remembered until `settle` deals with them (TS 102 223 6.1).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The RAM backend: an append-only journal that can tear, exactly where a chip's memory would.
 
-A batch is a run of records and a commit mark; each carries a CRC-32. Opening reads up to the last good commit mark: a batch
-is there as a whole or not at all. Values of some size are kept once per process (`Flash.blobs`, found by digest), since cards
-with the same profile package would otherwise each hold it. Deleting rewrites the journal into a second bank, which takes
-over in one step: what was deleted is gone from the bytes too.
+A batch is a run of records and a commit mark; each carries a CRC-32. Opening reads up to the last good commit mark: a
+batch is there as a whole or not at all. Values of some size are kept once per process (`Flash.blobs`, found by
+digest), since cards with the same profile package would otherwise each hold it. Deleting rewrites the journal into a
+second bank, which takes over in one step: what was deleted is gone from the bytes too.
 
     record   kind(1) key length(1) value length(3) key value crc(4)
     mark     'C' 00 number of records(3) crc(4)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """ES8.DownloadAndInstallation on the card: SCP03t with an ISD-P, and the profile package that comes through it.
 
-SGP.02 v4.2 3.1.3 and 4.1.3.3, SAIP 8. The session lives in the card session: it ends with a new 84, an error, a reset, the end
-of the ISD-P or of the selection that it came through. Segments are staged in memory as they come; PE-End turns them into the
-profile in one transaction, and whatever ends the download before leaves nothing behind.
+SGP.02 v4.2 3.1.3 and 4.1.3.3, SAIP 8. The session lives in the card session: it ends with a new 84, an error, a
+reset, the end of the ISD-P or of the selection that it came through. Segments are staged in memory as they come; PE-
+End turns them into the profile in one transaction, and whatever ends the download before leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands in all cases and lengths (ISO 7816-3 12.1.3), classes (ISO 7816-4 5.4.1), status words, response chaining."""
+"""Commands in all cases and lengths (ISO 7816-3 12.1.3), classes (ISO 7816-4 5.4.1), status words, response chaining.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +88,9 @@ CLASS_CASES = [
 ]
 
 
-@pytest.mark.parametrize("cla, meaning", CLASS_CASES, ids=lambda value: f"{value:02X}" if isinstance(value, int) else "")
+@pytest.mark.parametrize(
+    "cla, meaning", CLASS_CASES, ids=lambda value: f"{value:02X}" if isinstance(value, int) else ""
+)
 def test_class_bytes(cla: int, meaning: ClassByte | None) -> None:
     assert CLASSES[cla] == meaning
 

@@ -36,7 +36,9 @@ class Ordered(Template, tag=0x30, clause="a test", ordered=True, open=True):
     second: int = tlv(0x82, BYTE)
 
 
-WIRE = H("E328 4F10A0000005591010FFFFFFFF8900000100 9F700107 8100 8202C3A9 B604 42020102 8301AA 830100".replace(" ", ""))
+WIRE = H(
+    "E328 4F10A0000005591010FFFFFFFF8900000100 9F700107 8100 8202C3A9 B604 42020102 8301AA 830100".replace(" ", "")
+)
 VALUE = Outer(aid=ISD_R, state=7, flag=True, text="é", inner=Inner(number=0x0102), many=(b"\xaa", b"\x00"))
 
 
@@ -112,7 +114,9 @@ def test_leaves(leaf: Leaf[object], wire: str, value: object) -> None:
     assert leaf.encode(value) == H(wire)
 
 
-@pytest.mark.parametrize("leaf, wire", [(BYTE, ""), (UINT16, "01"), (UINT, ""), (UINT, "00" * 9), (fixed(2), "AA"), (POINT, "01")])
+@pytest.mark.parametrize(
+    "leaf, wire", [(BYTE, ""), (UINT16, "01"), (UINT, ""), (UINT, "00" * 9), (fixed(2), "AA"), (POINT, "01")]
+)
 def test_leaves_refuse_other_lengths(leaf: Leaf[object], wire: str) -> None:
     with pytest.raises(DecodeError):
         leaf.decode(H(wire))

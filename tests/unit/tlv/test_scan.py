@@ -27,7 +27,15 @@ from apdu.tlv.scan import (
 H = bytes.fromhex
 
 # X.690 8.1.3: the length octets
-LENGTHS = [(0, "00"), (127, "7F"), (128, "8180"), (255, "81FF"), (256, "820100"), (65535, "82FFFF"), (65536, "83010000")]
+LENGTHS = [
+    (0, "00"),
+    (127, "7F"),
+    (128, "8180"),
+    (255, "81FF"),
+    (256, "820100"),
+    (65535, "82FFFF"),
+    (65536, "83010000"),
+]
 
 
 @pytest.mark.parametrize("length, coded", LENGTHS)
@@ -115,7 +123,9 @@ def test_an_object_longer_than_its_parent_is_found_at_any_depth() -> None:
 
 
 def test_constructed_tags() -> None:
-    assert [is_constructed(tag) for tag in (0x30, 0xA0, 0x7F21, 0xBF30, 0x5A, 0x9F70, 0x5F37)] == [True] * 4 + [False] * 3
+    assert [is_constructed(tag) for tag in (0x30, 0xA0, 0x7F21, 0xBF30, 0x5A, 0x9F70, 0x5F37)] == [True] * 4 + [
+        False
+    ] * 3
 
 
 def test_data_groupings() -> None:
