@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands in all cases and lengths (ISO 7816-3 12.1.3), classes (ISO 7816-4 5.4.1), status words, response chaining.
-"""
+"""Commands in all cases and lengths (ISO 7816-3 12.1.3), classes (ISO 7816-4 5.4.1), status words, response chaining."""
 
 from __future__ import annotations
 
@@ -150,14 +149,26 @@ class Scripted:
 EXCHANGES = [
     ("data at once", "00B000000A", [("00B000000A", "AABB9000")], "AABB", 0x9000),
     ("61xx", "00A40004023F00", [("00A40004023F00", "6102"), ("00C0000002", "62009000")], "6200", 0x9000),
-    ("61xx twice", "00CA000000", [("00CA000000", "AA6101"), ("00C0000001", "BB6101"), ("00C0000001", "CC9000")], "AABBCC", 0x9000),
+    (
+        "61xx twice",
+        "00CA000000",
+        [("00CA000000", "AA6101"), ("00C0000001", "BB6101"), ("00C0000001", "CC9000")],
+        "AABBCC",
+        0x9000,
+    ),
     ("6Cxx", "00CA005A00", [("00CA005A00", "6C02"), ("00CA005A02", "11229000")], "1122", 0x9000),
     ("other channel", "01CA005A00", [("01CA005A00", "6101"), ("01C0000001", "339000")], "33", 0x9000),
     ("channel 5", "C1E2000000", [("C1E2000000", "6101"), ("41C0000001", "339000")], "33", 0x9000),
     ("secure messaging", "84E2000000", [("84E2000000", "6101"), ("00C0000001", "339000")], "33", 0x9000),
     ("an error", "00A40004027FFF", [("00A40004027FFF", "6A82")], "", 0x6A82),
-    ("wrong Le of GET RESPONSE", "00CA000000", [("00CA000000", "6105"), ("00C0000005", "6C02"), ("00C0000002", "AABB9000")], "AABB", 0x9000),
-]  # fmt: skip
+    (
+        "wrong Le of GET RESPONSE",
+        "00CA000000",
+        [("00CA000000", "6105"), ("00C0000005", "6C02"), ("00C0000002", "AABB9000")],
+        "AABB",
+        0x9000,
+    ),
+]
 
 
 @pytest.mark.parametrize("command, pairs, data, sw", [e[1:] for e in EXCHANGES], ids=[e[0] for e in EXCHANGES])
