@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands in all cases and lengths (ISO 7816-3 12.1.3), classes (ISO 7816-4 5.4.1), status words, response chaining."""
+"""Commands in all cases and lengths (ISO 7816-3 12.1.3), classes (ISO 7816-4 5.4.1), status words, chaining."""
 
 from __future__ import annotations
 
