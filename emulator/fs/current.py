@@ -64,10 +64,7 @@ def leave_adf(channel: Channel) -> None:
         if other is not channel and other.adf is not None:
             active |= _contexts(other.adf)
     lost = _contexts(left) - active
-    gone = {key for key in verified if key[0] in lost}
-    if gone:
-        card.verified -= gone
-        card.access_epoch += 1
+    card.verified -= {key for key in verified if key[0] in lost}
 
 
 def _contexts(directory: Directory) -> set[int]:

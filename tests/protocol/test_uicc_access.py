@@ -5,7 +5,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.fs.builder import ADM_ONLY, ALWAYS_ADM, ALWAYS_NEVER, ALWAYS_PIN1, PIN1_ADM, SmallCard, arr, standard
+from emulator.profile.base import FileNode
+from tests.unit.fs.builder import (
+    ADM_ONLY,
+    ALWAYS_ADM,
+    ALWAYS_NEVER,
+    ALWAYS_PIN1,
+    ISIM,
+    PIN1_ADM,
+    USIM,
+    SmallCard,
+    arr,
+    standard,
+)
 
 CODES = {0x01: "1234", 0x81: "5678", 0x0A: "99999999"}
 
@@ -66,6 +78,49 @@ def test_permission_ends_with_the_rule_that_gave_it() -> None:
     assert card("00DC01343C" + never) == "9000"
     assert card("00B0850002") == "6982"
     assert card("00D6850001AA") == "6982"
+
+
+def test_permission_to_read_records_ends_with_the_pin() -> None:
+    card = SmallCard(standard().build())
+    card.usim()
+    card.verify(0x01, "1234")
+    card.select(0x6F3B)
+    assert card("00B201040A").endswith("9000")
+    card.verify(0x01, "0815")
+    assert card("00B201040A") == "6982"
+    assert card("00A201040100") == "6982"
+
+
+def test_permission_that_a_pin_takes_away() -> None:
+    """NOT is legal: what may be read until PIN1 is shown."""
+    builder = standard()
+    arr_file = builder.mf.children[0x2F06]
+    assert isinstance(arr_file, FileNode)
+    arr_file.content += arr("800101A708A406830101950108")
+    arr_file.size = len(arr_file.content)
+    builder.file(builder.mf, 0x2F55, b"\x01", 11)
+    card = SmallCard(builder.build())
+    card.select(0x2F55)
+    assert card("00B0000001") == "019000"
+    card.verify(0x01, "1234")
+    assert card("00B0000001") == "6982"
+
+
+def test_permission_by_the_pin_of_an_application_ends_when_the_channel_leaves_it() -> None:
+    """EF.SMSP of DF.TELECOM needs PIN2: under the MF that of the application which is active on the channel."""
+    card = SmallCard(standard().build())
+    update = "00DC01041C" + "00" * 28
+    card.usim()
+    card("0070000001")
+    assert card(f"01A4040C0C{USIM}") == "9000"  # keeps PIN2 verified
+    card.verify(0x81, "5678")
+    card.select(0x3F00, 0x7F10, 0x6F42)
+    assert card(update) == "9000"
+    card.usim(ISIM)
+    card.select(0x3F00, 0x7F10, 0x6F42)
+    assert card(update) == "6982"
+    assert card("01A4080C047F106F42") == "9000"
+    assert card("01" + update[2:]) == "9000"
 
 
 def test_rules_of_an_application_lie_in_the_application() -> None:
