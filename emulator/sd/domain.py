@@ -144,9 +144,15 @@ def session_keys(channel: Channel) -> KeySet:
 
 
 def _initialize_update(channel: Channel, command: CommandApdu) -> bytes:
-    """Begin an SCP03 session (GPCS Amendment D 7.1.1); whatever session there was has ended."""
+    """Begin an SCP03 session (GPCS Amendment D 7.1.1).
+
+    Whatever session there was has ended, and with it what was under way in it: a chain of STORE DATA, whom it was for,
+    a random challenge (GPCS 11.11.3.2).
+    """
     domain = domain_of(channel)
     channel.session = None
+    channel.store = None
+    channel.transient = {}
     if command.p2 != _INITIALIZE_UPDATE_P2:
         raise CardError(SW.WRONG_P1P2)
     configuration = domain.configuration()
