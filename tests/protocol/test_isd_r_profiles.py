@@ -313,7 +313,7 @@ def test_a_confirmation_whose_answer_nobody_wants(lab: Lab) -> None:
 
 
 def test_cc_pr_12_every_short_history_keeps_the_invariants(lab: Lab) -> None:
-    """At most one enabled, exactly one fall-back holder which exists (I1, I2), over all sequences of three functions."""
+    """At most one enabled, exactly one fall-back holder which exists (I1, I2), over sequences of three functions."""
     for number in (0x13, 0x14, 0x15):
         lab.put_isd_p(number, S.ENABLED if number == 0x13 else S.DISABLED, fallback=number == 0x14)
     host = lab.open_isd_r()
