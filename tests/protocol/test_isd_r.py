@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from apdu.gp.codes import LifeCycle
@@ -204,7 +206,7 @@ def test_memory_is_accounted_over_create_and_delete(make_lab: MakeLab) -> None:
         created.append(aid)
         history.append(resources(host)[1])
     assert 10 <= len(created) < 16
-    steps = {before - after for before, after in zip(history, history[1:], strict=False)}
+    steps = {before - after for before, after in itertools.pairwise(history)}
     assert len(steps) == 1  # every one takes the same
     before = lab.snapshot()
     assert answer(host, create(aids[-1], parameters=f"{SCP03_I70}EF0483021000")) == "6A84"

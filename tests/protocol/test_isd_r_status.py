@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ISD-R tells: GET STATUS with paging, GET DATA, eUICCCapabilityAudit (GPCS 11.3, 11.4; SGP.02 v4.2 4.1.1.5)."""
+"""What the ISD-R tells: GET STATUS with paging, GET DATA, the audit (GPCS 11.3, 11.4; SGP.02 v4.2 4.1.1.5)."""
 
 from __future__ import annotations
 
