@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from cryptography import x509
 
@@ -21,13 +22,13 @@ from apdu.ids import Aid, Eid, Iccid
 from apdu.keys.certificate import Certificate, check_ecasd
 from apdu.keys.ec import PublicKey
 from apdu.keys.entropy import Entropy
-from apdu.trace.events import FunctionEvent, Layer
+from apdu.trace.events import ChannelEvent, FunctionEvent, Layer, Side
 from apdu.trace.observer import IGNORE, Observer
 from smdp.errors import DownloadFailed, NotEligible
 from smdp.es3 import SendDataBearer
 from smdp.keystore import KeyStore
 from smdp.scripts.download import FUNCTION as DOWNLOAD
-from smdp.scripts.download import Download, Installed, Progress, download_profile, silent
+from smdp.scripts.download import Download, Exchange, Installed, Progress, download_profile, silent
 from smdp.scripts.establish import FUNCTION as ESTABLISH
 from smdp.scripts.establish import KeyEstablishment, establish_isdp_keyset
 from smsr.api.eis import Eis
@@ -141,6 +142,14 @@ class SmDp:
             raise
         self._report(function, "ok")
 
+    def watched(self, isd_p: Aid, exchange: Exchange) -> None:
+        """Tell the observer about one exchange of SCP03t."""
+        if self._observer is not IGNORE:
+            event = ChannelEvent(
+                time=self._clock(), layer=Layer.SCP03T, side=Side.READER, target=str(isd_p), **exchange._asdict()
+            )
+            self._observer.event(event)
+
     def _report(self, name: str, outcome: str) -> None:
         if self._observer is not IGNORE:
             event = FunctionEvent(time=self._clock(), layer=Layer.ES8, name=name, outcome=outcome)
@@ -201,8 +210,11 @@ class Installation:
         if keys is None:
             raise LocalProtocolError("there is no key set yet")
         download = Download(isd_p=self.isd_p, keys=keys, package=order.package, segment=order.segment)
+        script = download_profile(
+            download, entropy=smdp.entropy, progress=progress, watch=partial(smdp.watched, self.isd_p)
+        )
         with self._step("download"), smdp.traced(DOWNLOAD):
-            return self._bearer().run_profile(download_profile(download, entropy=smdp.entropy, progress=progress))
+            return self._bearer().run_profile(script)
 
     def complete(self) -> None:
         """ES3.ProfileDownloadCompleted."""

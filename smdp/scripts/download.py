@@ -18,7 +18,7 @@ from apdu.profile.response import EuiccResponse, PeStatus, Status
 from apdu.script import Batch, ProfileScript
 from smsr.kit.steps import all_answers
 
-__all__ = ["Download", "InstallationFailed", "Installed", "Progress", "download_profile", "silent"]
+__all__ = ["Download", "Exchange", "InstallationFailed", "Installed", "Progress", "Watch", "download_profile", "silent"]
 
 FUNCTION: Final = "ES8.DownloadAndInstallation"
 _CHALLENGE: Final = 8
@@ -60,7 +60,25 @@ class InstallationFailed(RemoteProtocolError):
         super().__init__(f"{FUNCTION}: {reason}{': ' + text if text else ''}{message}")
 
 
-def download_profile(download: Download, *, entropy: Entropy, progress: Progress = silent) -> ProfileScript[Installed]:
+class Exchange(NamedTuple):
+    """One protected TLV and its answer, each as it crossed the link and what was inside."""
+
+    protected: bytes
+    plain: bytes
+    response_protected: bytes
+    response_plain: bytes
+
+
+Watch = Callable[[Exchange], None]
+
+
+def _unwatched(exchange: Exchange) -> None:
+    """Nobody watches."""
+
+
+def download_profile(
+    download: Download, *, entropy: Entropy, progress: Progress = silent, watch: Watch = _unwatched
+) -> ProfileScript[Installed]:
     """Open a session with the ISD-P and send the package; Scp03tError where the card refuses a TLV."""
     host = Scp03tHost(download.keys, entropy.draw(_CHALLENGE), download.isd_p)
     (answer,) = yield from _send(download.isd_p, (host.initialize_update(),))
@@ -73,8 +91,12 @@ def download_profile(download: Download, *, entropy: Entropy, progress: Progress
     while batch := tuple(islice(rest, download.batch)):
         if said and said[-1].installed:
             raise InstallationFailed("the card ended the installation before the package", said[-1])
-        answers = yield Batch(download.isd_p, tuple(map(host.protect, batch)))
-        said.extend(_read(host, answers))
+        tlvs = tuple(map(host.protect, batch))
+        answers = yield Batch(download.isd_p, tlvs)
+        for tlv, segment, answer in zip(tlvs, batch, answers, strict=False):
+            data = host.receive(answer)
+            watch(Exchange(tlv, segment, answer, data))
+            said.extend(_read(data))
         all_answers(answers, len(batch), FUNCTION)
         done += sum(map(len, batch))
         progress(done, total)
@@ -88,12 +110,9 @@ def _send(isd_p: Aid, tlvs: tuple[bytes, ...]) -> ProfileScript[Sequence[bytes]]
     return all_answers(answers, len(tlvs), FUNCTION)
 
 
-def _read(host: Scp03tHost, answers: Sequence[bytes]) -> Iterator[EuiccResponse]:
-    """What the card said in these answers; that it gave up is an error."""
-    for answer in answers:
-        data = host.receive(answer)
-        if not data:
-            continue
+def _read(data: bytes) -> Iterator[EuiccResponse]:
+    """What the card said in an answer, if anything; that it gave up is an error."""
+    if data:
         response = EuiccResponse.from_tlv(data)
         if response.aborted:
             raise InstallationFailed("the card refused the profile", response)

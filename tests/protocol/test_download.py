@@ -15,7 +15,7 @@ from apdu.keys.entropy import SeededEntropy
 from apdu.keys.secret import KeySet, SecretKey
 from apdu.profile.response import EuiccResponse, PeStatus, Status
 from apdu.script import Done, ProfileScript, Run
-from smdp.scripts.download import Download, InstallationFailed, Installed, download_profile
+from smdp.scripts.download import Download, Exchange, InstallationFailed, Installed, download_profile
 
 ISD_P = Aid.isd_p(0x10)
 KEYS = KeySet(0x30, SecretKey(bytes(16)), SecretKey(bytes(range(16))), SecretKey(bytes(range(16, 32))))
@@ -175,3 +175,15 @@ def test_answers_that_are_missing() -> None:
         run.feed([card.answer(step.commands[0])])
     with pytest.raises(LocalProtocolError):
         run.feed([])
+
+
+def test_what_is_watched() -> None:
+    """Plain and protected, for traces: the segments are the package."""
+    seen: list[Exchange] = []
+    card = _IsdP(_at_end())
+    download = Download(isd_p=ISD_P, keys=KEYS, package=PACKAGE)
+    _run(download_profile(download, entropy=SeededEntropy(b"dp"), watch=seen.append), card.answer)
+    assert b"".join(exchange.plain for exchange in seen) == PACKAGE
+    assert [exchange.protected for exchange in seen] == card.tlvs[2:]
+    assert (seen[0].response_protected, seen[0].response_plain) == (b"\x86\x00", b"")
+    assert seen[-1].response_plain == SUCCESS
