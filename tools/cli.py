@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `euicc` command.
+
+What a command needs is imported when it runs, so that `euicc --help` answers at once. Errors that the project knows are
+one line and exit code 1; wrong usage is exit code 2.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apdu.errors import M2mError
+
+__all__ = ["main"]
+
+
+class _Commands(click.Group):
+    """A group whose commands report what went wrong in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except M2mError as error:
+            raise click.ClickException(str(error)) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read our output went away: click ends quietly
+                raise
+            from tools.errors import reason
+
+            named = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(named + reason(error)) from None
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            found = version("m2m-euicc")
+        except PackageNotFoundError:
+            found = "(not installed)"
+        click.echo(f"euicc {found}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def main() -> None:
+    """An M2M eUICC (GSMA SGP.02) in software, and the SM-SR and SM-DP that manage it.
+
+    \b
+    euicc demo                     the whole way of a profile, from certificates to a network
+    euicc demo --timings           and what the cryptography in each step takes
+    euicc demo --profile FILE.der  with a profile package of your own
+    euicc bench                    measure against the budgets
+    """
+
+
+@main.command()
+@click.option(
+    "--profile",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.der",
+    help="Profile package to install instead of the project's own.",
+)
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.jsonl",
+    help="Write every APDU, secure channel exchange and function there, without keys.",
+)
+@click.option("--seed", type=int, metavar="N", help="Repeat a run byte for byte: same N, same keys, same time.")
+@click.option("--timings", is_flag=True, help="Show count and time of the cryptographic operations in each step.")
+@click.option(
+    "--bearer",
+    type=click.Choice(["reader"]),
+    default="reader",
+    show_default=True,
+    help="How the servers reach the card.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+def demo(
+    profile: Path | None, trace: Path | None, seed: int | None, timings: bool, bearer: str, as_json: bool
+) -> None:
+    """Bring a profile into a new card and the card into a network.
+
+    Everything is made on the spot: certificates of CI, EUM, SM-DP and SM-SR, a card with its keys, a subscription.
+    Then the SM-SR registers the card, the SM-DP prepares the profile, and both bring it into the card, which sits in
+    a PC/SC reader of this process: every byte is an APDU. After the switch the card attaches to a network that knows
+    its keys.
+    """
+    from tools.demo.command import run
+    from tools.demo.options import DemoOptions
+
+    run(DemoOptions(profile=profile, trace=trace, seed=seed, timings=timings), as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--profile",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.der",
+    help="Profile package to provision instead of the project's own.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+def bench(profile: Path | None, as_json: bool) -> None:
+    """Measure speed and memory against the budgets.
+
+    Each figure is the median of several rounds, with the width of the middle half of them as its spread, and stands
+    beside what this machine could do in the same run. A figure outside its budget is marked; it is no error.
+    """
+    from tools.bench.command import run
+
+    run(profile, as_json=as_json)
+
+
+if __name__ == "__main__":
+    main(prog_name="euicc")

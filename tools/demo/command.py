@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command line does with `euicc demo`: files and output around a run."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+
+import click
+
+from apdu.errors import M2mError
+from tools.demo.flow import Demo
+from tools.demo.options import DemoOptions
+from tools.demo.report import Report, to_json
+from tools.demo.view import ConsoleView, Silent, View
+from tools.entropy import Source
+from tools.errors import ToolError
+from tools.subscription import read_package
+from tools.tracefile import TraceFile
+
+__all__ = ["run"]
+
+
+def run(options: DemoOptions, *, as_json: bool) -> None:
+    """Run it and show it; M2mError when it fails, after what there is to say on standard output."""
+    report = Report()
+    try:
+        _run(options, Silent() if as_json else ConsoleView(), report)
+    except M2mError as error:
+        if as_json:
+            _print(report, options, str(error))
+        raise
+    if as_json:
+        _print(report, options)
+
+
+def _run(options: DemoOptions, view: View, report: Report) -> None:
+    source = Source(options.seed)
+    package = read_package(options.profile) if options.profile is not None else None
+    with ExitStack() as stack:
+        stack.callback(view.stop)
+        trace = None
+        if options.trace is not None:
+            _keep_profile(options)
+            trace = stack.enter_context(TraceFile(options.trace, source.entropy("trace").draw(16)))
+        Demo(source, view, report, package=package, timings=options.timings, trace=trace).run()
+
+
+def _keep_profile(options: DemoOptions) -> None:
+    """The trace must not be written over the profile."""
+    profile, trace = options.profile, options.trace
+    if profile is not None and trace is not None and trace.exists() and trace.samefile(profile):
+        raise ToolError(f"{trace} is the profile: name another file for the trace")
+
+
+def _print(report: Report, options: DemoOptions, error: str | None = None) -> None:
+    click.echo(json.dumps(to_json(report, error, timings=options.timings), indent=2))

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where randomness and time come from in a run: the machine, or a seed that makes the run repeatable byte for byte."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from apdu.keys.entropy import Entropy, SeededEntropy
+from apdu.trace import Clock
+
+__all__ = ["LogicalClock", "Source", "SystemEntropy"]
+
+_EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
+"""When every repeatable run takes place."""
+_TICK: Final = 0.001
+
+
+class SystemEntropy:
+    """The operating system's generator."""
+
+    __slots__ = ()
+
+    def draw(self, n: int) -> bytes:
+        """n random bytes."""
+        return os.urandom(n)
+
+
+class LogicalClock:
+    """Time that passes only when it is read: a millisecond each time."""
+
+    __slots__ = ("_readings",)
+
+    def __init__(self) -> None:
+        self._readings = 0
+
+    def __call__(self) -> float:
+        self._readings += 1
+        return round(_EPOCH + self._readings * _TICK, 3)
+
+
+class Source:
+    """What a run draws on: the machine's entropy and clock, or with a seed streams and a time that repeat."""
+
+    __slots__ = ("_root", "_streams", "clock")
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.clock: Clock = time.time if seed is None else LogicalClock()
+        self._root = None if seed is None else SeededEntropy(str(seed).encode())
+        self._streams: dict[str, Entropy] = {}
+
+    def entropy(self, party: str) -> Entropy:
+        """The stream of one party, the same whenever it is asked for: one that draws more changes no other's."""
+        if party not in self._streams:
+            self._streams[party] = SystemEntropy() if self._root is None else self._root.fork(party)
+        return self._streams[party]
