@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from apdu.channel.scp03t import MAX_CLEAR, segments
 from apdu.channel.scp03t_host import Scp03tHost
