@@ -105,7 +105,8 @@ class Splitter:
     def close(self) -> None:
         """Declare the end; DecodeError when an element is incomplete."""
         if self._buffer:
-            raise DecodeError(f"the package ends inside an element of {self.pending} bytes so far", offset=self.offset)
+            fault = f"the package ends inside an element of {self.pending} bytes so far"
+            raise DecodeError(fault, offset=self.offset, path=_name_of(bytes(self._buffer)))
 
 
 def _read_head(head: bytes) -> tuple[int, int]:
@@ -133,6 +134,14 @@ def _read_head(head: bytes) -> tuple[int, int]:
     if length < 0x80 or length >> 8 * (count - 1) == 0:
         raise DecodeError("a length that is not coded in the shortest form")
     return at + count, length
+
+
+def _name_of(start: bytes) -> tuple[str, ...]:
+    """The name of the element that begins like this, if its tag is there."""
+    try:
+        return (kind_of_tag(_tag(start)),)
+    except IndexError:
+        return ()
 
 
 def _tag(head: bytes) -> int:
