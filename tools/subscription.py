@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from apdu.aka.algorithm import AlgorithmId
 from apdu.aka.milenage import STANDARD, MilenageConstants
@@ -31,7 +31,7 @@ from smdp.profiles import load_profile
 from tools.errors import ToolError, reason
 from tools.text import printable
 
-__all__ = ["PreparedProfile", "draw_profile", "read_package", "read_profile"]
+__all__ = ["PreparedProfile", "ProfileFile", "draw_profile", "read_file", "read_profile"]
 
 _MAX_PACKAGE: Final = 1 << 20
 """Bytes of a file that are read: no card here has room for more."""
@@ -74,8 +74,15 @@ class PreparedProfile:
         return _ALGORITHMS.get(number, f"algorithm {number}")
 
 
-def read_package(path: Path) -> bytes:
-    """The bytes of a profile file; ToolError when it cannot be one."""
+class ProfileFile(NamedTuple):
+    """A file that should hold a profile package."""
+
+    name: str
+    package: bytes
+
+
+def read_file(path: Path) -> ProfileFile:
+    """Read it; ToolError when it cannot be one."""
     try:
         with path.open("rb") as file:
             package = file.read(_MAX_PACKAGE + 1)
@@ -85,7 +92,7 @@ def read_package(path: Path) -> bytes:
         raise ToolError(f"{path} is empty: a profile package begins with a profile header, tag A0")
     if len(package) > _MAX_PACKAGE:
         raise ToolError(f"{path} is no profile package: it has more than {_MAX_PACKAGE} bytes")
-    return package
+    return ProfileFile(str(path), package)
 
 
 # --- the project's own profile
@@ -133,9 +140,12 @@ def _with_check_digit(digits: str) -> str:
 # --- any package
 
 
-def read_profile(package: bytes) -> PreparedProfile:
-    """A package as it is; DecodeError with the place of what is wrong with it."""
-    return _describe(package, decode_package(package))
+def read_profile(file: ProfileFile) -> PreparedProfile:
+    """A package as it is; ToolError with the element, the offset and the reason when it is none."""
+    try:
+        return _describe(file.package, decode_package(file.package))
+    except DecodeError as error:
+        raise ToolError(f"{file.name}: {error}") from None
 
 
 def _describe(package: bytes, elements: tuple[ProfileElement, ...], msisdn: str = "") -> PreparedProfile:

@@ -15,7 +15,7 @@ from tools.demo.report import Report, to_json
 from tools.demo.view import ConsoleView, Silent, View
 from tools.entropy import Source
 from tools.errors import ToolError
-from tools.subscription import read_package
+from tools.subscription import read_file
 from tools.tracefile import TraceFile
 
 __all__ = ["run"]
@@ -36,14 +36,14 @@ def run(options: DemoOptions, *, as_json: bool) -> None:
 
 def _run(options: DemoOptions, view: View, report: Report) -> None:
     source = Source(options.seed)
-    package = read_package(options.profile) if options.profile is not None else None
+    profile = read_file(options.profile) if options.profile is not None else None
     with ExitStack() as stack:
         stack.callback(view.stop)
         trace = None
         if options.trace is not None:
             _keep_profile(options)
             trace = stack.enter_context(TraceFile(options.trace, source.entropy("trace").draw(16)))
-        Demo(source, view, report, package=package, timings=options.timings, trace=trace).run()
+        Demo(source, view, report, profile=profile, timings=options.timings, trace=trace).run()
 
 
 def _keep_profile(options: DemoOptions) -> None:

@@ -29,7 +29,7 @@ from tools.errors import ToolError
 from tools.meter import Meter
 from tools.pki import Parties, make_eum, make_parties
 from tools.rig import Servers, Station, make_servers, make_station, reach, register
-from tools.subscription import PreparedProfile, draw_profile, read_profile
+from tools.subscription import PreparedProfile, ProfileFile, draw_profile, read_profile
 from tools.text import thousands
 from tools.tracefile import TraceFile
 
@@ -73,14 +73,14 @@ class Demo:
         view: View,
         report: Report,
         *,
-        package: bytes | None,
+        profile: ProfileFile | None,
         timings: bool,
         trace: TraceFile | None,
     ) -> None:
         self.report = report
         self._source = source
         self._view = view
-        self._package = package
+        self._profile = profile
         self._timings = timings
         self._trace = trace
         self._watch = _Watch(trace)
@@ -145,10 +145,10 @@ class Demo:
         return self._link
 
     def _prepare(self, servers: Servers, station: Station) -> tuple[tuple[PreparedProfile, Installation], str]:
-        if self._package is None:
+        if self._profile is None:
             profile = draw_profile(self._source.entropy("subscription"))
         else:
-            profile = read_profile(self._package)
+            profile = read_profile(self._profile)
         self._hide(*profile.secrets)
         order = Order(
             eid=station.eid,
