@@ -90,8 +90,7 @@ def delete_profile(card: Card, aid: Aid) -> None:
     if registry.isd_r.fallback == aid or _is_visible(card, aid):
         raise CardError(SW.CONDITIONS_OF_USE)
     _obey_pol1(target, Pol1.DELETE_NOT_ALLOWED)
-    card.downloads.pop(aid, None)
-    registry.remove(target)
+    _remove(card, target)
 
 
 def set_fall_back(card: Card, aid: Aid) -> None:
@@ -137,8 +136,20 @@ def confirm_notification(card: Card, sequence: int) -> ConfirmationResponse:
         return ConfirmationResponse()
     if _is_visible(card, previous.aid):
         raise CardError(SW.CONDITIONS_OF_USE)
-    registry.remove(previous)
+    _remove(card, previous)
     return ConfirmationResponse((previous.aid,))
+
+
+def _remove(card: Card, record: IsdPRecord) -> None:
+    """The end of an ISD-P, in a command that cannot fail any more: nobody goes on with it, on whatever channel.
+
+    A session that lived on could write keys for an AID that the next ISD-P may get.
+    """
+    card.downloads.pop(record.aid, None)
+    for channel in card.channels.values():
+        if channel.application is not None and channel.application.aid == record.aid:
+            channel.leave_application()
+    card.registry.remove(record)
 
 
 def _obey_pol1(record: IsdPRecord, rule: Pol1) -> None:

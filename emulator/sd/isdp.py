@@ -33,7 +33,7 @@ from emulator.sd.keyring import KeyRing
 from emulator.sd.records import IsdPRecord
 from emulator.sd.registry import isd_p_prefix
 from emulator.sd.status import set_status_refused
-from emulator.sd.store import Receiver, StoreState, store_data
+from emulator.sd.store import Receiver, StoreState, require_clear, store_data
 
 if TYPE_CHECKING:
     from emulator.card import Card
@@ -49,10 +49,12 @@ def receiver_for(aid: Aid) -> Receiver:
     """Who takes STORE DATA that the ISD-R forwards to an ISD-P."""
 
     def receive(channel: Channel, state: StoreState, block: Block) -> bytes:
+        require_clear(block)
         if block.mode.structure is Structure.DGI:
             state.add(block)
             return receive_key_establishment(channel, aid, state, last=block.last)
-        if block.mode.structure is not Structure.BER_TLV:
+        # every SCP03t TLV has an answer: refused before anything is done with it where none is wanted
+        if block.mode.structure is not Structure.BER_TLV or not block.mode.response:
             raise CardError(SW.WRONG_P1P2)
         if not block.last:
             return b""
@@ -76,6 +78,7 @@ def own_isd_p_receiver(aid: Aid) -> Receiver:
     """Who takes STORE DATA that an MNO-SD forwards to its own ISD-P (ES6, SGP.02 v4.2 4.1.2)."""
 
     def receive(channel: Channel, state: StoreState, block: Block) -> bytes:
+        require_clear(block)
         if block.mode.structure is not Structure.DGI:
             raise CardError(SW.WRONG_P1P2)
         groups = state.add(block)
@@ -164,6 +167,7 @@ class IsdP(SecurityDomain):
 
     def receive(self, channel: Channel, state: StoreState, block: Block) -> bytes:
         """Connectivity parameters (3A07) and identity (0070) from its SM-DP."""
+        require_clear(block)
         if block.mode.structure is not Structure.DGI:
             raise CardError(SW.WRONG_P1P2)
         groups = state.add(block)

@@ -40,7 +40,7 @@ from emulator.sd.isdp import receiver_for
 from emulator.sd.keyring import KeyRing
 from emulator.sd.records import IsdPRecord
 from emulator.sd.status import get_status, set_status_refused
-from emulator.sd.store import StoreState, forward_to, store_data
+from emulator.sd.store import StoreState, forward_to, require_clear, store_data
 
 if TYPE_CHECKING:
     from emulator.card import Card
@@ -203,6 +203,7 @@ class IsdR(SecurityDomain):
 
     def receive(self, channel: Channel, state: StoreState, block: Block) -> bytes:
         """STORE DATA for the ISD-R itself: one platform management function."""
+        require_clear(block)
         if not block.last:
             if block.groups:
                 raise CardError(SW.WRONG_DATA)

@@ -12,14 +12,14 @@ from typing import Final
 
 from apdu.command.apdu import CommandApdu
 from apdu.command.status import SW
-from apdu.gp.store_data import Block, StoreDataChain, StoreDataError
+from apdu.gp.store_data import Block, Encryption, StoreDataChain, StoreDataError
 from apdu.keys.agreement import AgreementCard
 from apdu.tlv.scan import Tlv
 from emulator.channels import Channel
 from emulator.errors import CardError
 from emulator.sd.domain import authorised, domain_of
 
-__all__ = ["Receiver", "StoreState", "forward_to", "store_data"]
+__all__ = ["Receiver", "StoreState", "forward_to", "require_clear", "store_data"]
 
 _LIMIT: Final = 16
 """Data groupings that one chain may leave waiting."""
@@ -61,6 +61,12 @@ class StoreState:
 def forward_to(channel: Channel, receiver: Receiver) -> None:
     """INSTALL [for personalization] was accepted: the next chain is for another application."""
     channel.store = StoreState(receiver)
+
+
+def require_clear(block: Block) -> None:
+    """Refuse (6A86) data whose P1 says that they are encrypted once more, where no such data exist."""
+    if block.mode.encryption is not Encryption.NONE:
+        raise CardError(SW.WRONG_P1P2)
 
 
 def store_data(channel: Channel, command: CommandApdu) -> bytes:
