@@ -162,9 +162,12 @@ MAC_CLASS: Final = bytes((cla & 0x90) | 0x04 for cla in range(256))
 # --- headers and responses
 
 
-def mac_header(cla: int, ins: int, p1: int, p2: int, length: int) -> bytes:
-    """The header that goes into the C-MAC; Lc counts the MAC, in 3 bytes where it does not fit one (GPCS 11.1.5)."""
-    if length < 256:
+def mac_header(cla: int, ins: int, p1: int, p2: int, length: int, extended: bool) -> bytes:
+    """The header that goes into the C-MAC; Lc counts the MAC and is coded as it is sent, 3 bytes in an extended command.
+
+    So hosts do it that always use extended lengths, yubikey-manager among them; GPCS 11.1.5 asks for 3 bytes above 255.
+    """
+    if length < 256 and not extended:
         return bytes((MAC_CLASS[cla], ins, p1, p2, length))
     return bytes((MAC_CLASS[cla], ins, p1, p2, 0, length >> 8, length & 0xFF))
 

@@ -122,7 +122,7 @@ class Scp03Card:
         handshake = self._handshake
         if self._state is not State.INITIATED or handshake is None:
             self._refuse(Event.AUTHENTICATION_BAD, "EXTERNAL AUTHENTICATE without INITIALIZE UPDATE")
-        cla, ins, p1, p2, data, _, _ = command
+        cla, ins, p1, p2, data, _, extended = command
         if ins != INS_EXTERNAL_AUTHENTICATE or not IS_SECURE[cla]:
             self._drop("EXTERNAL AUTHENTICATE without secure messaging", SW.SECURITY_STATUS)
         if p2 or not self._configuration.serves(p1):
@@ -131,7 +131,7 @@ class Scp03Card:
             self._drop("EXTERNAL AUTHENTICATE of a wrong length", SW.WRONG_LENGTH)
         cryptogram, mac = data[: self._length], data[self._length :]
         session = handshake.session
-        full = session.command_mac(mac_header(cla, ins, p1, p2, len(data)) + cryptogram)
+        full = session.command_mac(mac_header(cla, ins, p1, p2, len(data), extended) + cryptogram)
         # both are compared before anything is said
         if not compare_digest(cryptogram, handshake.host_cryptogram) & compare_digest(mac, full[: self._length]):
             self._refuse(Event.AUTHENTICATION_BAD, "the host's cryptogram or MAC does not verify")
@@ -162,7 +162,7 @@ class Scp03Card:
         if size < 0:
             self._refuse(Event.COMMAND_BAD, _NOT_PROTECTED)
         body = data[:size]
-        mac = session.command_mac(mac_header(cla, ins, p1, p2, len(data)) + body)
+        mac = session.command_mac(mac_header(cla, ins, p1, p2, len(data), extended) + body)
         if not compare_digest(mac[: self._length], data[size:]):
             self._refuse(Event.COMMAND_BAD, _NOT_PROTECTED)
         session.chain = mac

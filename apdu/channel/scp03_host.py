@@ -138,7 +138,7 @@ class Scp03Host:
             raise StatusError("INITIALIZE UPDATE", answer.sw)
         session, _, cryptogram = check_answer(answer.data, self._keys, self._challenge, self._aid, self._level)
         cla = class_byte(PROPRIETARY, self._channel, secure=True)
-        header = mac_header(cla, INS_EXTERNAL_AUTHENTICATE, self._level, 0, 2 * self._length)
+        header = mac_header(cla, INS_EXTERNAL_AUTHENTICATE, self._level, 0, 2 * self._length, False)
         session.chain = session.command_mac(header + cryptogram)
         self._session = session
         self._state = HostState.AUTHENTICATING
@@ -167,12 +167,13 @@ class Scp03Host:
         if data and level & C_DECRYPTION:
             data = session.encrypt(counter, data)
         size = len(data) + self._length
-        mac = session.command_mac(mac_header(cla, ins, p1, p2, size) + data)
+        extended = extended or size > 255 or (le is not None and le > 256)
+        mac = session.command_mac(mac_header(cla, ins, p1, p2, size, extended) + data)
         session.chain = mac
         if level & R_MAC:
             self._expected.append((mac, counter))
         data += mac[: self._length]
-        return _new(CommandApdu, (SECURE_CLASS[cla], ins, p1, p2, data, le, extended or size > 255))
+        return _new(CommandApdu, (SECURE_CLASS[cla], ins, p1, p2, data, le, extended))
 
     def unwrap(self, response: ResponseApdu) -> ResponseApdu:
         """Check the next answer and return it without its protection (6.2.5, 6.2.7); SecurityError ends the session."""

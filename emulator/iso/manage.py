@@ -52,14 +52,17 @@ def _close(channel: Channel, number: int) -> bytes | ResponseApdu:
 
 
 def get_response(channel: Channel, command: CommandApdu) -> bytes:
-    """Hand over what waits on this channel: exactly what is asked for, or 6Cxx with how much there is."""
+    """Hand over what waits on this channel: exactly what is asked for, or 6Cxx with how much there is.
+
+    A header alone asks for all: T=0 has no command without P3, and hosts that cut it off mean 00.
+    """
     waiting = channel.pending
     available = min(len(waiting), 256)
     info = CLASSES[command.cla]
-    if command.p1 or command.p2 or command.data or info is None or command.le is None:
+    if command.p1 or command.p2 or command.data or info is None:
         channel.pending = b""
         return (SW.WRONG_P1P2 if command.p1 or command.p2 else SW.WRONG_LENGTH).to_bytes(2, "big")
-    le = min(command.le, 256)
+    le = min(command.le or 256, 256)
     if le > available and le != 256:
         return (0x6C00 | (available & 0xFF)).to_bytes(2, "big")
     data, channel.pending = waiting[:le], waiting[le:]
