@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SCP03 of the card's security domains against a second implementation, on pycryptodome: every level, key size and mode.
+"""SCP03 of the card's security domains against a second implementation: every level, key size and mode.
 
-The host is `tests.unit.channel.scp03_model`, which the published sessions check; the card is the whole card, byte for byte
-through its dispatcher: SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, commands with and without data in both directions.
+The host is `tests.unit.channel.scp03_model`, which the published sessions check; the card is the whole card, byte for
+byte through its dispatcher: SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, commands with and without data in both
+directions.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def send(lab: Lab, command: bytes) -> bytes:
 def select(lab: Lab, domain: Domain) -> None:
     answer = send(lab, H("00A40400") + bytes((len(domain.aid),)) + domain.aid + b"\x00")
     assert answer[-2:] == H("9000")
-    assert domain.aid in answer
+    assert bytes(domain.aid) in answer
 
 
 def open_session(lab: Lab, domain: Domain, level: int, challenge: bytes) -> ModelSession:
@@ -103,7 +104,9 @@ def test_every_level_key_size_and_mode(lab: Lab, mode: str, size: int, level: in
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_level_that_the_parameter_lacks_is_refused(size: int) -> None:
-    without_r_mac = Domain(Aid(H("A00000055910BB") + bytes((size,))), *(bytes((n,)) * size for n in (1, 2, 3)), 0x10)
+    without_r_mac = Domain(
+        Aid(H("A00000055910BB") + bytes((size,))), bytes(size), bytes(range(size)), bytes(range(1, size + 1)), 0x10
+    )
     lab = lab_with(without_r_mac)
     for level, sw in ((0x03, "9000"), (0x13, "6A86"), (0x33, "6A86"), (0x02, "6A86")):
         select(lab, without_r_mac)

@@ -25,7 +25,7 @@ NEW_SET = KeyRef(ScpKid.SCP03, 0x31)
 NEW_KEYS = StaticKeys(bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48)))
 
 
-class Connection(SmartCardConnection):  # type: ignore[misc]  # yubikit's class has untyped bases
+class Connection(SmartCardConnection):
     """yubikit's view of a reader with our card in it."""
 
     def __init__(self, card: Card, transport: TRANSPORT) -> None:
