@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from apdu.errors import RemoteProtocolError
+from apdu.errors import StatusError
 from apdu.script import ApduScript, ProfileScript
 
 __all__ = ["Bearer", "SessionLost"]
@@ -13,8 +13,11 @@ __all__ = ["Bearer", "SessionLost"]
 T = TypeVar("T")
 
 
-class SessionLost(RemoteProtocolError):
-    """The secure session with the card is gone; what its last command did shows only in an audit."""
+class SessionLost(StatusError):
+    """The card does not share the secure session any more, and so refused the command; the next run opens another."""
+
+    def __init__(self, sw: int) -> None:
+        super().__init__("the secure session is lost", sw)
 
 
 class Bearer(Protocol):

@@ -39,9 +39,18 @@ T = TypeVar("T")
 
 _CHALLENGE: Final = 8
 _LOST: Final = frozenset(
-    (SW.SECURITY_STATUS, SW.SM_OBJECTS_MISSING, SW.SM_OBJECTS_INCORRECT, SW.SECURE_MESSAGING_NOT_SUPPORTED)
+    (
+        SW.SECURITY_STATUS,
+        SW.SM_OBJECTS_MISSING,
+        SW.SM_OBJECTS_INCORRECT,
+        SW.SECURE_MESSAGING_NOT_SUPPORTED,
+        SW.CHANNEL_NOT_SUPPORTED,
+        SW.INS_NOT_SUPPORTED,
+        SW.CLA_NOT_SUPPORTED,
+    )
 )
-"""Answers to a protected command that mean that the card does not share the session any more."""
+"""Answers to a protected command that mean that the card does not share the session: it was reset, or something else
+is selected. The card carried out nothing."""
 _GOES_ON: Final = (0x90, 0x91, 0x61, 0x62, 0x63)
 """SW1 of answers after which the rest of a batch is sent."""
 _TLV: Final = StoreDataMode(Structure.BER_TLV, response=True)
@@ -146,7 +155,7 @@ class ReaderBearer:
         answer = exchange(self._transport, wrapped)
         if answer.sw in _LOST:
             self._session = None
-            raise SessionLost(f"the card does not know the session any more: {answer.status}")
+            raise SessionLost(answer.sw)
         response = session.unwrap(answer)
         if response.sw >> 8 == 0x91:
             self.proactive = response.sw & 0xFF or 256

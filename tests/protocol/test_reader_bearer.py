@@ -121,6 +121,16 @@ def test_lost_session_is_its_own_error_and_the_next_run_opens_another() -> None:
     assert len(card.plain) == 2
 
 
+def test_a_card_that_was_reset_is_selected_again() -> None:
+    card = LabCard(lambda command: OK)
+    bearer = _bearer(card)
+    bearer.run(enable_profile(ISD_P))
+    card.reset()  # the bearer knows nothing of it; the card answers 6E00
+    with pytest.raises(SessionLost, match="6E00"):
+        bearer.run(enable_profile(ISD_P))
+    bearer.run(enable_profile(ISD_P))
+
+
 def test_wrong_r_mac_ends_the_session() -> None:
     card = LabCard(lambda command: OK)
     bearer = _bearer(card)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from apdu.command.apdu import CommandApdu, ResponseApdu
+from apdu.errors import RemoteProtocolError
 from apdu.gp.codes import LifeCycle
 from apdu.gp.delete import DeleteObject, decode_delete
 from apdu.gp.install import InstallForInstallAndMakeSelectable, InstallForPersonalization, decode_install
@@ -39,7 +40,6 @@ from smsr.api.messages import (
     ProfileRequest,
     RegisterEisRequest,
 )
-from smsr.bearers.bearer import SessionLost
 from smsr.kit.oid import Oid
 from smsr.server import SmSr
 from smsr.store import MemoryEisStore
@@ -114,7 +114,7 @@ class PaperCard:
         self.isd_ps: dict[Aid, LifeCycle] = {}
         self.fall_back: Aid | None = None
         self.memory = MEMORY
-        self.fault: Callable[[CommandApdu], int | SessionLost | None] = lambda command: None
+        self.fault: Callable[[CommandApdu], int | RemoteProtocolError | None] = lambda command: None
         self.commands: list[CommandApdu] = []
         self.tlvs: list[bytes] = []
         self.resets = 0

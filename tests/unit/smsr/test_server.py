@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from apdu.command.apdu import CommandApdu
+from apdu.errors import RemoteProtocolError
 from apdu.gp.codes import LifeCycle
 from apdu.gp.install import InstallForPersonalization
 from apdu.gp.sgp02 import DisableProfile, EnableProfile
@@ -26,13 +27,12 @@ from smsr.api.messages import (
 )
 from smsr.api.send_data import decode_responses, encode_commands
 from smsr.api.status import Code, Status
-from smsr.bearers.bearer import SessionLost
 from smsr.kit.oid import Oid
 from smsr.procedures import LEASE
 from tests.unit.kit.world import EID, EUM_OID, MNO_OID, SM_DP_OID
 from tests.unit.smsr.bench import ICCID, ICCID_2, MEMORY, OTHER_DP, OTHER_MNO, Bench, make_eis
 
-LOST = SessionLost("gone")
+LOST = RemoteProtocolError("no answer that could be believed")
 UNKNOWN_EID = Eid.create("8904903299")
 
 
@@ -111,9 +111,9 @@ def test_create_whose_answer_was_lost(bench: Bench) -> None:
 
 
 def test_create_that_did_not_happen(bench: Bench) -> None:
-    def fault(command: CommandApdu) -> SessionLost | None:
+    def fault(command: CommandApdu) -> RemoteProtocolError | None:
         if command.ins == 0xE6:
-            raise SessionLost("gone before")
+            raise RemoteProtocolError("gone before")
         return None
 
     bench.card.fault = fault
@@ -302,7 +302,7 @@ def test_enable_that_never_arrived(bench: Bench) -> None:
 
     def fault(command: CommandApdu) -> None:
         if command.ins == 0xE2:
-            raise SessionLost("gone before")
+            raise RemoteProtocolError("gone before")
 
     bench.card.fault = fault
     assert bench.smsr.enable_profile(bench.request()).status.code == Code.ISD_R_FAILED.pair
