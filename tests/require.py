@@ -71,6 +71,7 @@ PROBES: Mapping[str, Probe] = {
     "profiles": _profiles,
     "schemas": _path(SHARED / "schemas"),
     "vectors": _path(SHARED / "spec" / "vectors.py"),
+    "module": _path(SHARED / "spec" / "PE_Definitions-3.3.1.asn"),
     "pycrate": _module("pycrate_asn1rt", "pycrate"),
     "asn1tools": _module("asn1tools", "asn1tools"),
     "ykman": _module("yubikit", "yubikey-manager"),
@@ -117,3 +118,9 @@ def vectors_path() -> Path:
     """The script that recomputes the known answers."""
     require("vectors")
     return SHARED / "spec" / "vectors.py"
+
+
+def module_path() -> Path:
+    """The published ASN.1 module of profile packages."""
+    require("module")
+    return SHARED / "spec" / "PE_Definitions-3.3.1.asn"

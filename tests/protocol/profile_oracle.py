@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the files of an installed profile hold, computed a second time: from pycrate's decode of the package.
 
-Straight from SAIP 8.3 and without any code of the interpreter: of the project it uses the template tables only (facts, each
-row read here anew). Everything is a dictionary from the path of a file to what it should be.
+Straight from SAIP 8.3 and without any code of the interpreter: of the project it uses the template tables only, and
+reads their rows anew. The result is a dictionary from the path of a file to what it should be.
 """
 
 from __future__ import annotations
@@ -30,9 +30,6 @@ class Expected:
     size: int
     record_length: int
     content: bytes
-    """At least its beginning: what the package writes."""
-    exact: bool
-    """Whether `content` is the whole body."""
     sfi: int | None
     rule: tuple[str, int]
     special: int
@@ -116,7 +113,7 @@ class Oracle:
         else:
             assert row is not None
             kind, length = _TYPES[row.type & 0x3F], row.record_length
-        size, exact = _size(control, row, length, writes)
+        size = _size(control, row, length, writes)
         content = b"".join(b for _, b in writes) if kind == "BER_TLV" else _content(control, row, size, length, writes)
         information = control.get("proprietaryEFInfo")
         special = row.special if row is not None and information is None else 0
@@ -124,7 +121,7 @@ class Oracle:
             special = information["specialFileInformation"][0]
         if row is not None and row.name in ("ef-ust", "ef-ist"):
             content = self._cleared(row.name, content)
-        self.files[path] = Expected(kind, size, length, content, exact, sfi, rule, special)
+        self.files[path] = Expected(kind, size, length, content, sfi, rule, special)
 
     def _cleared(self, name: str, table: bytes) -> bytes:
         """GBA, MBMS and SUCI computed by the card need what a card may lack (TS 31.102 4.2.8, TS 31.103 4.2.7)."""
@@ -189,17 +186,17 @@ def _sfi(control: dict[str, Any], row: FileTemplate | None, fid: int) -> int | N
     return given[0] // 8 if given else None
 
 
-def _size(control: dict[str, Any], row: FileTemplate | None, length: int, writes: Steps) -> tuple[int, bool]:
+def _size(control: dict[str, Any], row: FileTemplate | None, length: int, writes: Steps) -> int:
     if "efFileSize" in control:
-        return int(control["efFileSize"].hex(), 16), True
+        return int(control["efFileSize"].hex(), 16)
     assert row is not None
     size = row.size
     if length and row.records and length != row.record_length:
         size = row.records * length
     assert size is not None, row.name
     if "~" in row.notes:  # no source gives its size: the package's content is its beginning
-        return max(size, sum(value if isinstance(value, int) else len(value) for _, value in writes)), True
-    return size, True
+        return max(size, sum(value if isinstance(value, int) else len(value) for _, value in writes))
+    return size
 
 
 def _content(control: dict[str, Any], row: FileTemplate | None, size: int, length: int, writes: Steps) -> bytes:

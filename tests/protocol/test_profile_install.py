@@ -12,7 +12,6 @@ from apdu.profile.package import split_package
 from emulator.profile.base import Directory, FileNode, ProfileBase
 from emulator.profile.cache import BaseCache
 from emulator.profile.interpreter import Interpreter
-from emulator.profile.loader import base_for
 from emulator.profile.policy import LAB, SERVICES
 from tests.protocol.profile_oracle import Expected, Oracle
 from tests.require import profile_paths, require
