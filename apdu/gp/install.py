@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self, TypeAlias
@@ -87,15 +88,15 @@ def _empty(what: str, *values: bytes) -> None:
         raise DecodeError("a field that must be empty holds data", path=(what,))
 
 
-class _Install:
+class _Install(ABC):
     """What all variants share: P1 names the variant, the data field is made of LV fields."""
 
     __slots__ = ()
     P1: ClassVar[int]
 
+    @abstractmethod
     def encode(self) -> bytes:
         """The data field."""
-        raise NotImplementedError
 
     def command(self, *, cla: int = _CLA) -> CommandApdu:
         """The whole command; Le asks for the confirmation `00`."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from apdu.command.apdu import ResponseApdu
 from apdu.command.status import SW
 from apdu.errors import DecodeError, RemoteProtocolError, StatusError
 from apdu.gp.codes import LifeCycle
@@ -140,3 +141,11 @@ def test_state_of_one() -> None:
         IsdP(ISD_P_13, LifeCycle.ENABLED),
     )
     assert play(isd_p_states(ISD_P_13), [(query, f"{SW.REFERENCED_DATA_NOT_FOUND:04X}")]) == ()
+
+
+def test_an_error_in_the_middle_of_a_batch() -> None:
+    """A bearer that sends on after an error: the script stops at it all the same."""
+    script = audit()
+    next(script)
+    with pytest.raises(StatusError, match="6A88"):
+        script.send([ResponseApdu(b"", 0x6A88), ResponseApdu(b"", 0x9000), ResponseApdu(b"", 0x9000)])

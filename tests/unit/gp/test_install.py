@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from apdu.command.apdu import CommandApdu
-from apdu.errors import DecodeError
+from apdu.errors import DecodeError, EncodeError
 from apdu.gp.codes import ISD_P_PRIVILEGES, Privilege
 from apdu.gp.install import (
     Install,
@@ -157,3 +157,40 @@ def test_long_fields_have_ber_lengths() -> None:
 def test_captured_personalization_is_the_command_without_le() -> None:
     command = InstallForPersonalization(application=ISD_P_13).command()
     assert command._replace(le=None).encode() == PERSONALIZE
+
+
+@pytest.mark.parametrize(
+    "p1, data",
+    [
+        (0x04, "05A000000559 05A000000559 05A000000559 0280C0 00 00"),
+        (0x08, "00 00 05A000000559 04 80C00000 00 00"),
+        (0x40, "00 00 05A000000559 0280C0 00 00"),
+    ],
+)
+def test_privileges_have_one_or_three_bytes(p1: int, data: str) -> None:
+    with pytest.raises(DecodeError, match="privileges"):
+        decode_install(p1, bytes.fromhex(data))
+
+
+def test_privileges_of_one_byte() -> None:
+    install = decode_install(0x04, bytes.fromhex("05A000000559 05A000000559 05A000000559 0182 00 00"))
+    assert isinstance(install, InstallForInstall)
+    assert install.privileges == Privilege.SECURITY_DOMAIN | Privilege.CVM_MANAGEMENT
+
+
+@pytest.mark.parametrize("data", ["80", "83000001FF", "81", "8200", "85"])
+def test_lengths_that_are_none(data: str) -> None:
+    with pytest.raises(DecodeError):
+        decode_install(0x02, bytes.fromhex(data))
+
+
+@pytest.mark.parametrize("amount", [-1, 1 << 32])
+def test_memory_that_has_no_coding(amount: int) -> None:
+    with pytest.raises(EncodeError):
+        SystemParameters(granted_memory=amount).value()
+
+
+def test_memory_of_a_strange_length() -> None:
+    for coded in ("8300", "83050000000000"):
+        with pytest.raises(DecodeError):
+            SystemParameters.decode(bytes.fromhex(coded))

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from apdu.errors import DecodeError, SecurityError
 from apdu.ids import Eid
@@ -180,6 +181,10 @@ def _policy(oid: str) -> x509.CertificatePolicies:
 
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 DNS_ONLY = x509.NameConstraints([x509.DNSName("example.test")], None)
+_NAME = x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, "89049032")]))
+EXCLUDED = x509.NameConstraints([_NAME], [x509.DNSName("example.test")])
+_WORDS = x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, "8904x")]))
+NOT_DIGITS = x509.NameConstraints([_WORDS], None)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +197,8 @@ DNS_ONLY = x509.NameConstraints([x509.DNSName("example.test")], None)
         (lambda b: b.add_extension(_policy(ROLE_SM_DP), True), x509.CertificatePolicies, "not the one of an EUM"),
         (lambda b: b.add_extension(UNKNOWN, True), None, "critical extension 1.2.3.4"),
         (lambda b: b.add_extension(DNS_ONLY, True), x509.NameConstraints, "name constraints"),
+        (lambda b: b.add_extension(EXCLUDED, True), x509.NameConstraints, "name constraints"),
+        (lambda b: b.add_extension(NOT_DIGITS, True), x509.NameConstraints, "name constraints"),
     ],
 )
 def test_eum_certificates_that_lack_something(

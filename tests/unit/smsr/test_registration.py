@@ -126,6 +126,7 @@ EXPIRED = Validity(VALIDITY.start, VALIDITY.start + timedelta(days=1))
 KEY = SecretKey(bytes(16))
 PROFILE = ProfileInfo(iccid=ICCID, isd_p_aid=Aid.isd_p(0x10), mno_id=MNO_OID, state=ProfileState.ENABLED)
 SECOND = replace(PROFILE, iccid=ICCID.__class__.from_string("8988211000000123469"), isd_p_aid=Aid.isd_p(0x11))
+FALL_BACKS = (replace(PROFILE, fall_back=True), replace(SECOND, fall_back=True, state=ProfileState.DISABLED))
 ODD_POL2 = (Pol2Rule(Pol2Action.DELETE, Pol2Qualification.AUTO_DELETE),)
 
 REFUSED: list[tuple[str, Callable[[], Eis], Code]] = [
@@ -153,6 +154,7 @@ REFUSED: list[tuple[str, Callable[[], Eis], Code]] = [
     ("a KCV", lambda: make_eis(isd_r=_isd_r(EisKey(1, b"\x01\x02\x03", KEY))), Code.EIS_INVALID),
     ("a profile twice", lambda: make_eis(profiles=(PROFILE, PROFILE)), Code.EIS_INVALID),
     ("two enabled", lambda: make_eis(profiles=(PROFILE, SECOND)), Code.EIS_INVALID),
+    ("two fall-back profiles", lambda: make_eis(profiles=FALL_BACKS), Code.EIS_INVALID),
     ("in creation", lambda: _with_profile(state=ProfileState.IN_CREATION), Code.EIS_INVALID),
     ("not an ISD-P", lambda: _with_profile(isd_p_aid=ISD_R), Code.EIS_INVALID),
     (

@@ -227,6 +227,27 @@ def test_a_step_that_fails_keeps_the_procedure_for_its_owner(bench: Bench) -> No
     assert _create(bench, OTHER_DP, iccid=ICCID_2) is None
 
 
+def test_a_card_that_calls_back_finds_it_busy(bench: Bench) -> None:
+    """Whatever happens while a step runs: nobody else gets at the card."""
+    seen: list[object] = []
+
+    def fault(command: CommandApdu) -> None:
+        if command.ins == 0xE6:
+            seen.append(_create(bench, iccid=ICCID_2))
+
+    bench.card.fault = fault
+    bench.create()
+    assert seen == [Code.BUSY.pair]
+
+
+def test_all_aids_in_use(bench: Bench) -> None:
+    bench.profile()
+    (one,) = bench.eis.profiles
+    others = tuple(replace(one, isd_p_aid=Aid.isd_p(number)) for number in range(0x10, 0x10000))
+    bench.store.put(replace(bench.eis, profiles=others))
+    assert _create(bench, iccid=ICCID_2) == Code.MEMORY.pair
+
+
 # --- ProfileDownloadCompleted
 
 
