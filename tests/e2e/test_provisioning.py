@@ -10,15 +10,19 @@ import pytest
 
 from apdu.command.apdu import CommandApdu
 from apdu.gp.codes import LifeCycle
-from apdu.ids import Aid, Iccid
+from apdu.ids import Aid, Iccid, Imsi
 from apdu.profile.elements.header import ProfileHeader
 from apdu.profile.package import decode_package
+from apdu.profile.personalise import Personalisation
 from apdu.trace.events import FunctionEvent
 from smdp.errors import DownloadFailed
+from smdp.prepare import prepare_elements
+from smdp.profiles import load_profile
 from smsr.api.eis_parts import ProfileState
 from smsr.api.status import Code
 from tests.e2e.world import EID, Provisioning
 from tests.require import profile_paths
+from tests.unit.kit.world import MNO_OID
 
 
 def _iccid(package: bytes) -> Iccid:
@@ -93,6 +97,21 @@ def test_second_profile_takes_over_and_the_first_is_deleted(bench: Provisioning,
     }
     assert bench.smsr.delete_isdp(bench.profile(first)).status.is_success
     assert bench.card.registry.find(Aid.isd_p(0x10)) is None
+
+
+def test_own_profile_of_a_subscriber(bench: Provisioning) -> None:
+    subscriber = Personalisation(
+        iccid=Iccid.from_string("8988211000000123451"), imsi=Imsi("001010123456789"), key=bytes(range(16))
+    )
+    prepared = prepare_elements(load_profile(), subscriber)
+    bench.smdp.install(prepared.order(EID, MNO_OID))
+    bench.smdp.enable(EID, prepared.iccid)
+    eis = bench.store.get(EID)
+    assert eis is not None
+    assert eis.enabled is not None
+    assert (eis.enabled.subscription.imsi, eis.enabled.mno_id) == (subscriber.imsi, MNO_OID)
+    bench.transmit(bytes.fromhex("00A40004022FE2"))
+    assert bench.transmit(bytes.fromhex("00B000000A")) == subscriber.iccid.swapped + b"\x90\x00"
 
 
 def test_broken_package_is_cleaned_up(bench: Provisioning, package: bytes) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from apdu.ids import Eid, Iccid
 from apdu.keys.entropy import SeededEntropy
@@ -99,7 +98,7 @@ class Provisioning:
 
     def register(self) -> None:
         """ES1.RegisterEIS, and the card is in the reader."""
-        eis = signed_eis(self.made, self.everybody.eum, datetime.fromtimestamp(NOW, UTC).timestamp())
+        eis = signed_eis(self.made, self.everybody.eum, NOW)
         response = self.smsr.register_eis(RegisterEisRequest(call=Call(EUM_OID), eis=eis))
         response.check("ES1.RegisterEIS")
         self.smsr.attach(EID, self.bearer)
