@@ -85,17 +85,19 @@ class VisibleProfile:
     def domain(self, card: Card, aid: Aid) -> ProfileDomain | None:
         """A security domain by its whole AID."""
         record = self.application(aid)
-        if record is None or not record.is_domain:
-            return None
-        spec = self.spec(aid)
+        return None if record is None or not record.is_domain else self._open(card, record)
+
+    def _open(self, card: Card, record: AppRecord) -> ProfileDomain:
+        spec = self.spec(record.aid)
         return ProfileDomain(card, self, record, spec.keys if spec is not None else ())
 
     def selectable_domains(self, card: Card) -> list[ProfileDomain]:
         """Security domains that SELECT finds: neither still INSTALLED nor locked (GPCS 11.9.3.2)."""
-        records = [record for record in self.applications() if record.is_domain]
-        usable = [r for r in records if r.state != _NOT_YET_SELECTABLE and not r.state & _LOCKED]
-        domains = (self.domain(card, record.aid) for record in usable)
-        return [domain for domain in domains if domain is not None]
+        return [
+            self._open(card, record)
+            for record in self.applications()
+            if record.is_domain and record.state != _NOT_YET_SELECTABLE and not record.state & _LOCKED
+        ]
 
     def save(self, record: AppRecord) -> None:
         """Write an application's registry entry."""

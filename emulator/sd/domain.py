@@ -9,6 +9,7 @@ questions. A domain object holds no state: what lasts is in the memory, what bel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from apdu.channel.errors import ChannelError
@@ -118,6 +119,7 @@ class SecurityDomain:
         )
 
 
+@lru_cache(maxsize=256)
 def fci(aid: Aid) -> bytes:
     """What SELECT of a security domain returns."""
     proprietary = ProprietaryData(management_data=b"", maximum_length=_MAXIMUM_LENGTH)
