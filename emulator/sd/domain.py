@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from apdu.channel.errors import ChannelError
-from apdu.channel.scp03 import Parameter, SecurityLevel, block_length
+from apdu.channel.scp03 import Parameter, SecurityLevel, State, block_length
 from apdu.channel.scp03_card import CardConfiguration, Scp03Card
 from apdu.command.apdu import CommandApdu
 from apdu.command.cla import INTERINDUSTRY, PROPRIETARY, key
@@ -133,7 +133,7 @@ def domain_of(channel: Channel) -> SecurityDomain:
 
 def authorised(channel: Channel) -> None:
     """Refuse (6982) what needs an open secure channel (GPCS 11.1, table 11-1)."""
-    if channel.session is None or channel.session.level is None:
+    if channel.session is None or channel.session.state is not State.OPEN:
         raise CardError(SW.SECURITY_STATUS)
 
 
