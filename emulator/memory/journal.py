@@ -176,6 +176,7 @@ class JournalBackend:
     def _open(self) -> None:
         data, at, good = self.flash.data, 0, 0
         batch: dict[str, bytes | None] = {}
+        deleted = False
         while (record := self._read(at)) is not None:
             kind, key, value = record
             at += _HEAD + len(key) + len(value) + _CRC if kind != _MARK else _HEAD + _CRC
@@ -183,6 +184,7 @@ class JournalBackend:
                 if len(batch) != int.from_bytes(value, "big"):
                     break
                 self._apply(batch)
+                deleted = deleted or None in batch.values()
                 batch, good = {}, at
             elif kind == _BLOB:
                 blob = self.flash.blobs.get(bytes(value))
@@ -193,6 +195,9 @@ class JournalBackend:
             else:
                 batch[key.decode("ascii")] = bytes(value) if kind == _PUT else None
         del data[good:]
+        used = {sha256(value).digest() for value in self._index.values() if len(value) >= _BLOB_SIZE}
+        if deleted or self.flash.blobs.keys() - used:  # the power failed before what is gone was cleaned away
+            self._compact()
 
     def _read(self, at: int) -> tuple[int, bytes, bytes] | None:
         """The record at an offset, or None where the journal ends or is torn."""
