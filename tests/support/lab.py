@@ -17,6 +17,7 @@ from apdu.keys.ec import Curve, PrivateKey
 from apdu.keys.entropy import SeededEntropy
 from apdu.keys.secret import KeySet, SecretKey
 from apdu.trace import Recorder
+from apdu.transport import CardTransport
 from emulator.card import Card
 from emulator.factory.eum import Bootstrap, CardOrder, CertificateIssuer, Eum, ManufacturedCard
 from emulator.memory import Flash, JournalBackend, Memory
@@ -126,7 +127,7 @@ class SecureHost:
     """A host that talks SCP03 to one security domain."""
 
     def __init__(
-        self, card: Card, keys: KeySet, aid: bytes, level: SecurityLevel, channel: int, challenge: bytes
+        self, card: CardTransport, keys: KeySet, aid: bytes, level: SecurityLevel, channel: int, challenge: bytes
     ) -> None:
         self.card = card
         self.channel = channel
