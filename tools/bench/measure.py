@@ -15,7 +15,18 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-__all__ = ["Better", "Budget", "Effort", "Metric", "Sample", "calibrate", "rate", "rounds", "seconds"]
+__all__ = [
+    "Better",
+    "Budget",
+    "Calibration",
+    "Effort",
+    "Figure",
+    "Metric",
+    "Sample",
+    "rate",
+    "rounds",
+    "seconds",
+]
 
 
 class Sample(NamedTuple):
@@ -62,28 +73,39 @@ class Budget:
         return value >= self.value if self.better is Better.HIGHER else value <= self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One figure of a run."""
+class Figure(NamedTuple):
+    """A sample and its unit."""
 
-    name: str
     sample: Sample
     unit: str
-    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of a run, under the name that it has in every run."""
+
+    name: str
+    figure: Figure
+    budget: Budget | None = None
+    """None where a figure is only for comparison."""
 
     @property
     def ok(self) -> bool:
         """Whether it keeps its budget."""
-        return self.budget.holds(self.sample.median)
+        return self.budget is None or self.budget.holds(self.figure.sample.median)
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure: rounds of each figure, and the seconds that one round of a fast loop takes."""
+    """How long to measure."""
 
     rounds: int = 15
     slow_rounds: int = 7
+    """Rounds of what takes a new process."""
     round_seconds: float = 0.05
+    """What a round of a fast action is filled with."""
+    cards: int = 100
+    """Further cards of one block, for their memory."""
 
 
 def rounds(action: Callable[[], object], count: int, prepare: Callable[[], object] | None = None) -> Sample:
@@ -133,7 +155,6 @@ def _repetitions(action: Callable[[], object], target: float) -> int:
 
 _LOOP: Final = 100_000
 _BLOCK: Final = bytes(1 << 20)
-_MEGABYTE: Final = 1e6
 
 
 def _loop() -> int:
@@ -143,12 +164,27 @@ def _loop() -> int:
     return total
 
 
-def calibrate(effort: Effort) -> dict[str, tuple[Sample, str]]:
-    """How fast this machine is now: a plain loop, and the two primitives under everything, on 1 MB."""
-    encryptor = Cipher(AES(bytes(16)), CBC(bytes(16))).encryptor()
-    size = len(_BLOCK) / _MEGABYTE
-    return {
-        "python_loop": (rounds(_loop, effort.rounds).inverse(_LOOP / 1e6), "M iterations/s"),
-        "sha256": (rounds(lambda: hashlib.sha256(_BLOCK).digest(), effort.rounds).inverse(size), "MB/s"),
-        "aes_128_cbc": (rounds(lambda: encryptor.update(_BLOCK), effort.rounds).inverse(size), "MB/s"),
-    }
+class Calibration:
+    """How fast the machine is: a plain loop, and the two primitives under everything. Taken all through a run."""
+
+    def __init__(self) -> None:
+        encryptor = Cipher(AES(bytes(16)), CBC(bytes(16))).encryptor()
+        size = len(_BLOCK) / 1e6
+        self._actions: dict[str, tuple[Callable[[], object], float, str]] = {
+            "python_loop": (_loop, _LOOP / 1e6, "M iterations/s"),
+            "sha256": (lambda: hashlib.sha256(_BLOCK).digest(), size, "MB/s"),
+            "aes_128_cbc": (lambda: encryptor.update(_BLOCK), size, "MB/s"),
+        }
+        self._seconds: dict[str, list[float]] = {name: [] for name in self._actions}
+
+    def take(self) -> None:
+        """One more round of each."""
+        for name, (action, _, _) in self._actions.items():
+            self._seconds[name].append(rounds(action, 1).median)
+
+    def figures(self) -> dict[str, Figure]:
+        """What all rounds gave."""
+        return {
+            name: Figure(Sample.of(self._seconds[name]).inverse(amount), unit)
+            for name, (_, amount, unit) in self._actions.items()
+        }

@@ -1,94 +1,115 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a run: as a table for people, as one JSON object for programs."""
+"""The figures of a run: line by line for people, as one JSON object for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
-from tools.bench.measure import Better, Metric, Sample
+from tools.bench.measure import Better, Figure, Metric, Sample
 from tools.text import thousands
 
-__all__ = ["BenchReport", "Json", "to_json", "to_console"]
+__all__ = ["Head", "Json", "print_calibration", "print_head", "print_metric", "print_notes", "to_json"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-_NAME: Final = 24
+_NAME: Final = 23
+_VALUE: Final = 9
+_UNIT: Final = 15
 _DIGITS: Final = 4
 """Digits that a figure is worth."""
 
 
 @dataclass(frozen=True, slots=True)
-class BenchReport:
-    """What was measured, on what, and what the figures mean."""
+class Head:
+    """On what and with what was measured."""
 
     machine: str
     profile: str
-    calibration: dict[str, tuple[Sample, str]]
-    metrics: Sequence[Metric]
-    notes: Sequence[str]
 
 
-def to_json(report: BenchReport) -> dict[str, Json]:
+def to_json(
+    head: Head, calibration: Mapping[str, Figure], metrics: Iterable[Metric], notes: Sequence[str]
+) -> dict[str, Json]:
     """`spread` is the width of the middle half of the rounds, as a part of the value."""
     return {
-        "machine": report.machine,
-        "profile": report.profile,
-        "calibration": {
-            name: {"value": _rounded(sample.median), "unit": unit, "spread": _rounded(sample.spread)}
-            for name, (sample, unit) in report.calibration.items()
-        },
+        "machine": head.machine,
+        "profile": head.profile,
+        "calibration": {name: _figure(figure) for name, figure in calibration.items()},
         "metrics": [
             {
                 "name": metric.name,
-                "value": _rounded(metric.sample.median),
-                "unit": metric.unit,
-                "spread": _rounded(metric.sample.spread),
-                "budget": metric.budget.value,
+                **_figure(metric.figure),
+                "budget": None if metric.budget is None else metric.budget.value,
                 "ok": metric.ok,
             }
-            for metric in report.metrics
+            for metric in metrics
         ],
-        "notes": list(report.notes),
+        "notes": list(notes),
     }
 
 
-def to_console(report: BenchReport, console: Console) -> None:
-    """Print the table."""
-    console.print(Text(report.machine, style="dim"))
-    console.print(Text(f"profile: {report.profile}", style="dim"))
-    console.print()
-    console.print(Text(f"  {'':{_NAME}} {'median':>10} {'':8} {'spread':>7}  budget", style="dim"))
-    for metric in report.metrics:
-        console.print(_line(metric))
-    console.print()
-    for name, (sample, unit) in report.calibration.items():
-        console.print(
-            Text(f"  {name:{_NAME}} {_shown(sample.median):>10} {unit:14} ± {sample.spread / 2:.0%}", style="dim")
-        )
-    console.print()
-    for note in report.notes:
-        console.print(Text(note, style="dim"))
-
-
-def _line(metric: Metric) -> Text:
-    sample, budget = metric.sample, metric.budget
-    sign = ">=" if budget.better is Better.HIGHER else "<="
-    figures = f"{_shown(sample.median):>10} {metric.unit:8} ±{sample.spread / 2:>5.0%}  {sign} {_shown(budget.value)}"
-    mark = Text("") if metric.ok else Text("  missed", style="yellow")
-    return Text.assemble(f"  {metric.name:{_NAME}} {figures}", mark)
+def _figure(figure: Figure) -> dict[str, Json]:
+    return {
+        "value": _rounded(figure.sample.median),
+        "unit": figure.unit,
+        "spread": _rounded(figure.sample.spread),
+    }
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
-def _shown(value: float) -> str:
+# --- for people
+
+
+def print_head(head: Head, console: Console) -> None:
+    """What the figures belong to, and the names of the columns."""
+    for line in (head.machine, f"profile: {head.profile}"):
+        console.print(Text(line, style="dim"))
+    console.print()
+    console.print(Text(f"{'':{_NAME}} {'median':>{_VALUE}} {'':{_UNIT}} {'spread':6}  budget", style="dim"))
+
+
+def print_metric(metric: Metric, console: Console) -> None:
+    """One figure, with its budget."""
+    line = Text(_shown(metric.name, metric.figure))
+    if metric.budget is not None:
+        sign = ">=" if metric.budget.better is Better.HIGHER else "<="
+        line.append(f"  {sign} {_number(metric.budget.value)}")
+        line.append("" if metric.ok else "  missed", "yellow")
+    console.print(line)
+
+
+def print_calibration(calibration: Mapping[str, Figure], console: Console) -> None:
+    """What the machine could do in the same run."""
+    console.print()
+    for name, figure in calibration.items():
+        console.print(Text(_shown(name, figure) + "  calibration", style="dim"))
+
+
+def print_notes(notes: Sequence[str], console: Console) -> None:
+    """What the figures mean."""
+    for note in notes:
+        console.print()
+        console.print(Text(note, style="dim"))
+
+
+def _shown(name: str, figure: Figure) -> str:
+    sample = figure.sample
+    return f"{name:{_NAME}} {_number(sample.median):>{_VALUE}} {figure.unit:{_UNIT}} {_half(sample)}"
+
+
+def _half(sample: Sample) -> str:
+    """The spread to either side."""
+    return f"± {sample.spread / 2:>4.0%}"
+
+
+def _number(value: float) -> str:
     """A number as people read it: grouped where it is large, with decimals where it is small."""
-    if value >= 1000:
-        return thousands(value)
-    return f"{value:.4g}"
+    return thousands(value) if value >= 1000 else f"{value:.{_DIGITS - 1}g}"

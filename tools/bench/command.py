@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command line does with `euicc bench`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import click
+from cryptography import __version__ as cryptography_version
+from cryptography.hazmat.backends.openssl import backend
+from rich.console import Console
+
+from tools.bench.channels import channel_metrics
+from tools.bench.commands import command_metrics
+from tools.bench.line import Line
+from tools.bench.measure import Calibration, Effort, Metric
+from tools.bench.processes import MEMORY_NOTE, process_metrics
+from tools.bench.provisioning import CACHES_NOTE, provisioning_metrics
+from tools.bench.report import Head, print_calibration, print_head, print_metric, print_notes, to_json
+from tools.text import thousands
+
+__all__ = ["run"]
+
+_NOTES: Final = (CACHES_NOTE, MEMORY_NOTE)
+
+
+def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) -> None:
+    """Measure and print."""
+    effort = effort or Effort()
+    line = Line(profile)
+    head = Head(_machine(), _described(line, profile))
+    calibration = Calibration()
+    if as_json:
+        metrics = list(_measure(line, profile, effort, calibration))
+        click.echo(json.dumps(to_json(head, calibration.figures(), metrics, _NOTES), indent=2))
+        return
+    console = Console(highlight=False)
+    print_head(head, console)
+    for metric in _measure(line, profile, effort, calibration):
+        print_metric(metric, console)
+    print_calibration(calibration.figures(), console)
+    print_notes(_NOTES, console)
+
+
+def _measure(line: Line, profile: Path | None, effort: Effort, calibration: Calibration) -> Iterator[Metric]:
+    """Every figure as it is there, and the calibration between them."""
+    job = line.job()
+    card = job.provision()
+    job.station.modem.start()
+    for metric in chain(
+        command_metrics(card, job.station.lab, effort),
+        channel_metrics(effort),
+        provisioning_metrics(line, effort),
+        process_metrics(profile, effort),
+    ):
+        calibration.take()
+        yield metric
+    calibration.take()
+
+
+def _described(line: Line, profile: Path | None) -> str:
+    made = line.profile
+    origin = "the project's own" if profile is None else made.name
+    return f"{origin}, {thousands(len(made.package))} bytes, {made.elements} elements"
+
+
+def _machine() -> str:
+    """Interpreter, libraries and processors: what figures from elsewhere are compared by."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    openssl = " ".join(backend.openssl_version_text().split()[:2])
+    return f"{python}, cryptography {cryptography_version}, {openssl}, {platform.machine()}, {os.cpu_count()} CPUs"

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A production line for the benchmarks: parties and a profile made once, cards and servers new for every round."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from emulator.card import Card
+from emulator.device.link import VirtualLink
+from smdp.server import Installation, Order
+from smsr.api.messages import AuditEisRequest, Call
+from tools.entropy import Source
+from tools.pki import make_eum, make_parties
+from tools.rig import Servers, Station, make_servers, make_station, reach, register
+from tools.subscription import PreparedProfile, draw_profile, read_file, read_profile
+
+__all__ = ["Job", "Line", "function_caches"]
+
+_SEED: Final = 1
+_PACKAGES: Final = ("apdu", "emulator", "smsr", "smdp")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A card that is registered and a profile that is prepared for it: what is left is provisioning."""
+
+    servers: Servers
+    station: Station
+    profile: PreparedProfile
+    installation: Installation
+
+    def provision(self) -> Card:
+        """CreateISDP, key set, download, enable with REFRESH and reset, audit; the card with its profile."""
+        installation, servers, eid = self.installation, self.servers, self.station.eid
+        installation.create_isdp()
+        installation.establish_keyset()
+        installation.download()
+        installation.complete()
+        servers.sm_dp.enable(eid, self.profile.iccid)
+        request = AuditEisRequest(call=Call(servers.parties.operator, "audit"), eid=eid)
+        servers.sm_sr.audit_eis(request).check("ES4.AuditEIS")
+        return self.station.card
+
+
+class Line:
+    """Makes cards and jobs from one seed."""
+
+    def __init__(self, profile: Path | None = None) -> None:
+        self._source = Source(_SEED)
+        self._parties = make_parties(self._source.entropy("PKI"), self._source.clock())
+        self._eum = make_eum(self._parties, self._source.entropy("EUM"))
+        if profile is None:
+            self.profile = draw_profile(self._source.entropy("subscription"))
+        else:
+            self.profile = read_profile(read_file(profile))
+
+    def card(self) -> Station:
+        """A new card, powered, its terminal profile sent."""
+        return make_station(self._eum, self._source, VirtualLink)
+
+    def job(self) -> Job:
+        """A new card with servers of its own, up to the point where provisioning begins."""
+        servers, station = make_servers(self._parties, self._source), self.card()
+        register(servers, station, self._source.clock)
+        reach(servers, station, self._source)
+        order = Order(
+            eid=station.eid,
+            iccid=self.profile.iccid,
+            mno_id=self._parties.operator,
+            package=self.profile.package,
+            profile_type=self.profile.name,
+        )
+        return Job(servers, station, self.profile, servers.sm_dp.begin(order))
+
+
+def function_caches() -> Callable[[], None]:
+    """What empties every functools cache of the project's modules."""
+    found = [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, functools._lru_cache_wrapper)
+        and str(getattr(each, "__module__", "")).partition(".")[0] in _PACKAGES
+    ]
+
+    def clear() -> None:
+        for each in found:
+            each.cache_clear()
+
+    return clear
