@@ -14,7 +14,6 @@ from apdu.ids import Aid
 from emulator.fs.filesystem import FileSystem
 from emulator.memory.store import Memory
 from emulator.profile.base import DomainSpec, ProfileBase
-from emulator.profile.loader import base_of
 from emulator.sd.profile_domain import AppRecord, ProfileDomain
 from emulator.sd.registry import Registry, isd_p_prefix
 
@@ -35,6 +34,9 @@ def open_profile(registry: Registry) -> VisibleProfile | None:
     package = registry.memory.get(f"{isd_p_prefix(record.aid)}/pkg")
     if package is None:
         raise DecodeError(f"the package of {record.aid} is missing")
+    # the interpreter takes 0.1 s to import, which a card without a profile never needs
+    from emulator.profile.loader import base_of
+
     return VisibleProfile(record.aid, base_of(package, lab=registry.card.lab), registry.memory)
 
 

@@ -20,7 +20,6 @@ from apdu.keys.entropy import Entropy
 from apdu.keys.kdf import diversify
 from apdu.keys.secret import KeySet, KeyType, SecretKey
 from emulator.memory.store import Memory
-from emulator.profile.loader import base_of
 from emulator.sd.keyring import KeyRing, scp03_record
 from emulator.sd.records import CardRecord, EcasdRecord, IsdPRecord, IsdRRecord, KeyRecord, KeySetRecord
 from emulator.sd.registry import isd_p_prefix
@@ -162,6 +161,8 @@ def _write_isd_r_keys(ring: KeyRing, scp80: KeySet, psk: SecretKey, dek: SecretK
 
 def _install_bootstrap(memory: Memory, bootstrap: Bootstrap, *, lab: bool) -> None:
     """What a download would have left, without one: the factory writes the profile and its registry entry."""
+    from emulator.profile.loader import base_of  # with the interpreter, which only a bootstrap profile needs
+
     base = base_of(bootstrap.package, lab=lab)
     record = IsdPRecord(aid=bootstrap.aid, state=LifeCycle.ENABLED, granted=0, used=base.footprint, pol1=base.pol1)
     memory.put(f"{isd_p_prefix(bootstrap.aid)}/pkg", bootstrap.package)

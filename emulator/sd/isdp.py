@@ -25,7 +25,6 @@ from emulator.channels import Channel, Handler
 from emulator.errors import CardError
 from emulator.sd.data import COMMON_DATA, no_data
 from emulator.sd.domain import OPENING, DataObject, SecurityDomain
-from emulator.sd.download import receive_tlv
 from emulator.sd.es5 import merge_objects
 from emulator.sd.establish import receive_key_establishment
 from emulator.sd.key_commands import put_key
@@ -59,6 +58,8 @@ def receiver_for(aid: Aid) -> Receiver:
         if not block.last:
             return b""
         _one_object(block.raw)
+        from emulator.sd.download import receive_tlv  # with the interpreter: 0.1 s that only a download needs
+
         return receive_tlv(channel, aid, block.raw)
 
     return receive

@@ -228,9 +228,25 @@ def create_directory(
     if row is not None:
         directory.label = row.name
     if target is not None:
+        if parent is not None and _leads_to(target, parent):
+            raise Refused(Status.BAD_VALUES, f"directory {fid:04X} links to what it lies in")
         directory.link_to(target)
     assembly.register(directory)
     return directory
+
+
+def _leads_to(start: Directory, goal: Directory) -> bool:
+    """Whether the second directory is the first or lies under it, links included: a link must make no circle."""
+    seen: set[int] = set()
+    waiting = [start]
+    while waiting:
+        directory = waiting.pop()
+        if directory.children is goal.children:
+            return True
+        if id(directory.children) not in seen:
+            seen.add(id(directory.children))
+            waiting += [node for node in directory.children.values() if isinstance(node, Directory)]
+    return False
 
 
 def _pin_references(references: bytes) -> tuple[int, ...]:
