@@ -275,6 +275,8 @@ REFUSED: list[tuple[str, tuple[Part, ...], Status]] = [
         "uiccToolkitApplicationSpecificParametersField": "01000000000002B20100"})), S.BAD_VALUES),
     ("second security domain with openPersoData",
      (*BEFORE, SD, changed(SECOND_SD, "securityDomain/openPersoData", {})), S.INVALID_PARAMETER),
+    ("DAP key outside the MNO-SD", (*BEFORE, SD, changed(SECOND_SD, "securityDomain/keySets/0/version", "11")),
+     S.BAD_VALUES),
     ("AID of a security domain twice", (*BEFORE, SD, SD), S.BAD_VALUES),
     ("extradition to nothing",
      (*BEFORE, SD, changed(SECOND_SD, "securityDomain/instance/extraditeSecurityDomainAID", "A000000151000009")),

@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from apdu.profile.package import split_package
+from apdu.ids import Iccid, Imsi
+from apdu.profile.package import Splitter, decode_package, encode_package, split_package
+from apdu.profile.personalise import Personalisation, personalise
+from apdu.profile.response import Status
 from emulator.profile.base import Directory, FileNode, ProfileBase
 from emulator.profile.cache import BaseCache
-from emulator.profile.interpreter import Interpreter
-from emulator.profile.policy import LAB, SERVICES
+from emulator.profile.interpreter import InstallError, Interpreter
+from emulator.profile.loader import base_for
+from emulator.profile.policy import LAB, PRODUCTION, SERVICES
 from tests.protocol.profile_oracle import Expected, Oracle
 from tests.require import profile_paths, require
+from tests.scale import count
 
 PACKAGES = pytest.mark.parametrize("path", profile_paths(), ids=lambda path: path.stem)
 
@@ -104,3 +109,92 @@ def test_every_file_is_what_the_oracle_says(path: Path) -> None:
         found = directories[where]
         assert (f"{found.arr[0]:04X}", found.arr[1]) == rule, where
         assert found.pin_references == pins, where
+
+
+@PACKAGES
+def test_codes_and_keys_are_those_of_the_package(path: Path) -> None:
+    package = path.read_bytes()
+    base = interpret(package)
+    elements = foreign_decode(package)
+    pins = [item for name, value in elements if name == "pinCodes" for item in value["pinCodes"][1]]
+    assert sorted((pin.reference, pin.value, pin.attributes) for pin in base.pins.values()) == sorted(
+        (item["keyReference"], item["pinValue"], item.get("pinAttributes", 7)) for item in pins
+    )
+    owners = {context: {reference for c, reference in base.pins if c == context} for context, _ in base.pins}
+    names = {directory.id: directory.label for directory in (base.mf, *base.adfs)}
+    names |= {node.id: node.label for node in base.mf.children.values() if isinstance(node, Directory)}
+    assert {names[context]: references for context, references in owners.items()} == {
+        "mf": {0x01, 0x0A, 0x0B},
+        "df-telecom": {0x81},
+        "adf-usim": {0x81},
+        "adf-csim": {0x81},
+        "adf-isim": {0x81},
+    }
+    puks = [item for name, value in elements if name == "pukCodes" for item in value["pukCodes"]]
+    assert {ref: puk.value for ref, puk in base.puks.items()} == {i["keyReference"]: i["pukValue"] for i in puks}
+    akas = [value["algoConfiguration"][1] for name, value in elements if name == "akaParameter"]
+    assert [(naa.adf.label, naa.algorithm, naa.options, naa.key.reveal(), naa.opc) for naa in base.naas] == [
+        (name, aka["algorithmID"], aka["algorithmOptions"][0], aka["key"], aka["opc"])
+        for name, aka in zip(("adf-usim", "adf-isim"), akas, strict=True)
+    ]
+    domain = next(value for name, value in elements if name == "securityDomain")
+    assert [(key.kvn, key.kid, key.usage, key.components[0].reveal()) for key in base.domains[0].keys] == [
+        (key["keyVersionNumber"][0], key["keyIdentifier"][0], key["keyUsageQualifier"], components[0]["keyData"])
+        for key in domain["keyList"]
+        for components in [key.get("keyCompontents", key.get("keyComponents"))]  # as pycrate's module spells it
+    ]
+    rfms = [value for name, value in elements if name == "rfm"]
+    assert [(rfm.aid, [bytes(tar) for tar in rfm.tars]) for rfm in base.rfms] == [
+        (value["instanceAID"], value["tarList"]) for value in rfms
+    ]
+    assert base.cdma[0] == next(value for name, value in elements if name == "cdmaParameter")["authenticationKey"]
+
+
+@PACKAGES
+def test_cut_anywhere_it_is_not_installed(path: Path) -> None:
+    package = path.read_bytes()
+    for size in range(0, len(package), count("profile_bytes_stride")):
+        with pytest.raises(InstallError):
+            base_for(package[:size], LAB)
+
+
+@PACKAGES
+def test_any_two_segments_make_the_same_profile(path: Path) -> None:
+    package = path.read_bytes()
+    whole = interpret(package)
+    expected = {where: (node.id, node.content) for where, node in tree(whole)[0].items()}
+    for cut in range(1, len(package), count("profile_bytes_stride")):
+        splitter, interpreter = Splitter(), Interpreter(LAB, 1 << 20, BaseCache())
+        for segment in (package[:cut], package[cut:]):
+            for element in splitter.feed(segment):
+                interpreter.element(element.raw, element.offset)
+        base = interpreter.base()
+        assert base.digest == whole.digest
+        assert {where: (node.id, node.content) for where, node in tree(base)[0].items()} == expected
+
+
+@PACKAGES
+def test_a_production_card_refuses_its_keys(path: Path) -> None:
+    with pytest.raises(InstallError) as caught:
+        base_for(path.read_bytes(), PRODUCTION)
+    assert (caught.value.status, caught.value.reason) == (Status.BAD_VALUES, "a published test key")
+
+
+@PACKAGES
+def test_a_subscriber_moves_in(path: Path) -> None:
+    person = Personalisation(
+        iccid=Iccid.from_string("8949000000000000019"),
+        imsi=Imsi("262019876543217"),
+        key=bytes.fromhex("0F1E2D3C4B5A69788796A5B4C3D2E1F0"),
+        msisdn="+491711234567",
+    )
+    before = interpret(path.read_bytes())
+    after = interpret(encode_package(personalise(decode_package(path.read_bytes()), person)))
+    old, new = tree(before)[0], tree(after)[0]
+    usim = str(after.adfs[0].aid)
+    changed = {where[-1] for where in new if new[where].content != old[where].content}
+    assert changed == {"2FE2", "6F07", "6F78", "6F40"}
+    assert new[("2FE2",)].content.hex().upper() == "989400000000000010F9"
+    assert new[(usim, "6F07")].content.hex() == "082926108967452371"
+    assert new[("7F10", "6F40")].content == new[(usim, "6F40")].content  # a link to it
+    assert {naa.key.reveal() for naa in after.naas} == {person.key}

@@ -29,6 +29,8 @@ from emulator.profile.policy import is_test_key
 __all__ = ["check_rfm", "define_application", "define_domain", "define_rfm"]
 
 PERSONALIZED: Final = 0x0F
+DAP_KVN: Final = 0x11
+"""Version of the key with which the MNO-SD verifies load files (TS 102 226 8.2.1.5)."""
 _PRIVILEGE_BYTES: Final = (1, 3)
 _KEY_TYPES: Final = frozenset({KeyType.DES, KeyType.AES, KeyType.TLS_PSK})
 _MAC_LENGTHS: Final = (4, 8)
@@ -44,6 +46,8 @@ def define_domain(assembly: Assembly, element: PeSecurityDomain) -> None:
     keys: dict[tuple[int, int], DomainKey] = {}
     for item in element.keys or ():
         key = _key(assembly, item)
+        if key.kvn == DAP_KVN and not mno_sd:
+            raise Refused(Status.BAD_VALUES, "a DAP verification key outside the MNO-SD")
         if (key.kid, key.kvn) in keys:
             raise Refused(Status.BAD_VALUES, f"key {key.kid:02X} of version {key.kvn:02X} stands twice")
         keys[key.kid, key.kvn] = key
