@@ -57,11 +57,11 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Show the version and exit.",
 )
 def main() -> None:
-    """An M2M eUICC (GSMA SGP.02) in software, and the SM-SR and SM-DP that manage it.
+    """An M2M eUICC (GSMA SGP.02) with the SM-SR and SM-DP that manage it.
 
     \b
-    euicc demo                     the whole way of a profile, from certificates to a network
-    euicc demo --timings           and what the cryptography in each step takes
+    euicc demo                     a profile's way, from certificates to a network
+    euicc demo --timings           with what the cryptography of each step takes
     euicc demo --profile FILE.der  with a profile package of your own
     euicc bench                    measure against the budgets
     """
@@ -90,9 +90,7 @@ def main() -> None:
     help="How the servers reach the card.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
-def demo(
-    profile: Path | None, trace: Path | None, seed: int | None, timings: bool, bearer: str, as_json: bool
-) -> None:
+def demo(profile: Path | None, trace: Path | None, seed: int | None, timings: bool, bearer: str, as_json: bool) -> None:
     """Bring a profile into a new card and the card into a network.
 
     Everything is made on the spot: certificates of CI, EUM, SM-DP and SM-SR, a card with its keys, a subscription.

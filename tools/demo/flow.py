@@ -64,6 +64,7 @@ class _Watch:
         if self._trace is not None:
             self._trace.check()
 
+
 class Demo:
     """One run. What is known goes into the report as it comes, so that a run that fails has told its steps."""
 

@@ -138,9 +138,7 @@ class ConsoleView:
         return Text.assemble((self._busy, "cyan"), f" {self._name:<{_NAME}}")
 
 
-def _line(
-    mark: str | tuple[str, str], name: str, detail: str, time: str, apdus: str, *, style: str = ""
-) -> Text:
+def _line(mark: str | tuple[str, str], name: str, detail: str, time: str, apdus: str, *, style: str = "") -> Text:
     """Mark, name, what came of it, time, APDUs: exactly as wide as the page."""
     rest = f" {name:<{_NAME}}  {detail:<{_DETAIL}} {time:>{_TIME}} {apdus:>{_APDUS}}"
     return Text.assemble(mark or " ", rest, style=style)
