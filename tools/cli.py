@@ -81,7 +81,11 @@ def main() -> None:
     help="Write every APDU, secure channel exchange and function there, without keys.",
 )
 @click.option("--seed", type=int, metavar="N", help="Repeat a run byte for byte: same N, same keys, same time.")
-@click.option("--timings", is_flag=True, help="Show count and time of the cryptographic operations in each step.")
+@click.option(
+    "--timings",
+    is_flag=True,
+    help="Show count and time of the cryptographic operations in each step; measuring makes the steps slower.",
+)
 @click.option(
     "--bearer",
     type=click.Choice(["reader"]),

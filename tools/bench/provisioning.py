@@ -17,7 +17,7 @@ CACHES_NOTE: Final = (
     "provisioning: CreateISDP, key set, download, enable with REFRESH and reset, audit; straight into the card, "
     "without pyscard. warm: an earlier card has the same profile. cold: no card has it, and before each round the "
     "bases of profiles and every functools cache of apdu, emulator, smsr and smdp are emptied; modules stay imported "
-    "and declarations compiled. first: the first one of a new process, where declarations are compiled at first use."
+    "and declarations compiled. first: the first one of a new process, with what is imported and compiled at first use."
 )
 _MILLISECONDS: Final = 1e3
 

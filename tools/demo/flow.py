@@ -177,7 +177,7 @@ class Demo:
         installed = installation.download(self._view.progress)
         installation.complete()
         left_out = f", {len(installed.warnings)} warnings" if installed.warnings else ""
-        return None, f"{thousands(len(profile.package))} bytes by SCP03t, installed{left_out}"
+        return None, f"{thousands(len(profile.package))} bytes, installed{left_out}"
 
     def _enable(self, servers: Servers, station: Station, profile: PreparedProfile) -> tuple[None, str]:
         servers.sm_dp.enable(station.eid, profile.iccid)

@@ -77,17 +77,19 @@ class ConsoleView:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         unicode = self._console.encoding.startswith("utf")
-        self._good, self._bad, self._busy = ("✓", "✗", "•") if unicode else ("+", "x", "*")
+        self._good, self._bad, self._busy, self._full = "✓✗•━" if unicode else "+x*-"
         self._live: Live | None = None
         self._name = ""
+        self._moved = False
         self._head = False
+        self._seconds, self._apdus = 0.0, 0
 
     def begin(self, name: str) -> None:
         """Show the step as the one under way."""
         if not self._head:
             self._head = True
             self._print(_line("", "step", "", "time", "APDUs", style="dim"))
-        self._name = name
+        self._name, self._moved = name, False
         if self._console.is_terminal:
             self._live = Live(self._current(), console=self._console, auto_refresh=False, transient=True)
             self._live.start(refresh=True)
@@ -95,6 +97,7 @@ class ConsoleView:
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
         if self._live is not None:
+            self._moved = True
             table = Table.grid(padding=(0, 1))
             bar = ProgressBar(total=total, completed=done, width=_BAR, complete_style="cyan", finished_style="green")
             table.add_row(self._current(), bar, Text(f"{thousands(done)} of {thousands(total)} bytes", style="dim"))
@@ -104,14 +107,17 @@ class ConsoleView:
         """Replace it by the line that stays."""
         self._close()
         self._name = ""
-        time = f"{step.seconds * 1e3:.1f} ms"
-        self._print(_line((self._good, "green"), step.name, step.detail, time, str(step.apdus)))
+        self._seconds += step.seconds
+        self._apdus += step.apdus
+        bar = self._full * (_DETAIL - len(step.detail) - 1) if self._moved else ""
+        self._print(_line((self._good, "green"), step.name, step.detail, _time(step.seconds), str(step.apdus), bar=bar))
         for usage in step.operations:
             name = f"{usage.operation.value} x {usage.count}"
             self._print(_line("", "", name, f"{usage.seconds * 1e3:.2f} ms", "", style="dim"))
 
     def status(self, status: Status) -> None:
-        """The table of components."""
+        """The sum of the steps, and the table of components."""
+        self._print(_line("", "", "", _time(self._seconds), str(self._apdus), style="dim"))
         for component, rows in _rows(status):
             self._print(Text())
             for number, (label, value) in enumerate(rows):
@@ -138,10 +144,17 @@ class ConsoleView:
         return Text.assemble((self._busy, "cyan"), f" {self._name:<{_NAME}}")
 
 
-def _line(mark: str | tuple[str, str], name: str, detail: str, time: str, apdus: str, *, style: str = "") -> Text:
-    """Mark, name, what came of it, time, APDUs: exactly as wide as the page."""
-    rest = f" {name:<{_NAME}}  {detail:<{_DETAIL}} {time:>{_TIME}} {apdus:>{_APDUS}}"
-    return Text.assemble(mark or " ", rest, style=style)
+def _line(
+    mark: str | tuple[str, str], name: str, detail: str, time: str, apdus: str, *, bar: str = "", style: str = ""
+) -> Text:
+    """Mark, name, what came of it, a bar that is full, time, APDUs: as wide as the page."""
+    middle = f"{detail} " if bar else f"{detail:<{_DETAIL}}"
+    figures = f" {time:>{_TIME}} {apdus:>{_APDUS}}"
+    return Text.assemble(mark or " ", f" {name:<{_NAME}}  {middle}", (bar, "green"), figures, style=style)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms"
 
 
 def _rows(status: Status) -> list[tuple[str, list[tuple[str, str | Text]]]]:
@@ -181,4 +194,4 @@ def _rows(status: Status) -> list[tuple[str, list[tuple[str, str | Text]]]]:
 
 def _state(state: str, rest: str) -> Text:
     good = state.lower() in ("enabled", "attached")
-    return Text.assemble((f"{state:<9}", "green" if good else "yellow"), rest)
+    return Text.assemble((f"{state:<10}", "green" if good else "yellow"), rest)
