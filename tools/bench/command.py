@@ -20,14 +20,14 @@ from tools.bench.channels import channel_metrics
 from tools.bench.commands import command_metrics
 from tools.bench.line import Line
 from tools.bench.measure import Calibration, Effort, Metric
-from tools.bench.processes import MEMORY_NOTE, process_metrics
+from tools.bench.processes import IMPORT_NOTE, MEMORY_NOTE, process_metrics
 from tools.bench.provisioning import CACHES_NOTE, provisioning_metrics
 from tools.bench.report import Head, print_calibration, print_head, print_metric, print_notes, to_json
 from tools.text import thousands
 
 __all__ = ["run"]
 
-_NOTES: Final = (CACHES_NOTE, MEMORY_NOTE)
+_NOTES: Final = (CACHES_NOTE, MEMORY_NOTE, IMPORT_NOTE)
 
 
 def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) -> None:

@@ -14,8 +14,12 @@ from typing import Final
 from tools.bench.measure import Better, Budget, Effort, Figure, Metric, Sample
 from tools.errors import ToolError
 
-__all__ = ["MEMORY_NOTE", "process_metrics"]
+__all__ = ["IMPORT_NOTE", "MEMORY_NOTE", "process_metrics"]
 
+IMPORT_NOTE: Final = (
+    "import_emulator: emulator.card and emulator.factory.eum in a new process; the interpreter of profiles is imported "
+    "by the first download, so its time is in provisioning_first."
+)
 MEMORY_NOTE: Final = (
     "memory_per_card: growth of the resident set of a process by each further card with the same profile, enabled, "
     "after its reset; RAM memory included, servers and functools caches not."

@@ -17,6 +17,7 @@ from emulator.device.link import CardLink, PyscardLink
 from emulator.factory.eum import ManufacturedCard
 from emulator.network.attach import attach
 from emulator.network.auc import AuC
+from emulator.profile import loader as _loader  # noqa: F401 - a card loads it at its first download, which is timed here
 from emulator.readers.inprocess import VirtualReader
 from smdp.server import Installation, Order
 from smsr.api.eis_parts import SubscriptionAddress
