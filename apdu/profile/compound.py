@@ -15,10 +15,11 @@ in `extensions` with its place.
 
 from __future__ import annotations
 
-from dataclasses import field, fields, make_dataclass
-from typing import Any, ClassVar, Final, NamedTuple, Self, TypeAlias, TypeVar, cast
+from dataclasses import field, fields
+from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast
 
 from apdu.errors import DecodeError, EncodeError
+from apdu.profile.compiled import MISSING, Component, Reader, compile_reader
 from apdu.profile.der import Codec, Extension, Json, Octets, hex_bytes, json_object, unknown_object
 from apdu.tlv.scan import ber, read_header
 
@@ -39,27 +40,15 @@ S = TypeVar("S", bound="Sequence")
 Extensions: TypeAlias = tuple[Extension, ...]
 
 _KEY: Final = "asn1"
-_MISSING: Final[Any] = object()
-
-
-class Component(NamedTuple):
-    """A declared component of a SEQUENCE."""
-
-    attribute: str
-    name: str
-    tag: int
-    codec: Codec[Any]
-    absent: Any
-    """What stands for it when it is not there: None, False for NULL, or _MISSING where it must be there."""
 
 
 def component(
     name: str, tag: int, codec: Codec[Any], *, optional: bool = False, flag: bool = False, secret: bool = False
 ) -> Any:
     """Declare a component; a `flag` is an optional NULL, a `secret` is kept out of repr."""
-    absent = False if flag else None if optional else _MISSING
+    absent = False if flag else None if optional else MISSING
     metadata = {_KEY: (name, tag, codec, absent)}
-    if absent is _MISSING:
+    if absent is MISSING:
         return field(metadata=metadata, repr=not secret)
     return field(default=absent, metadata=metadata, repr=not secret)
 
@@ -106,15 +95,20 @@ _Entry: TypeAlias = "tuple[int, Any, int, int]"  # position, reader or None for 
 class SequenceCodec(Codec[S]):
     """The reader and writer behind a declared SEQUENCE."""
 
-    __slots__ = ("_blank", "_components", "_mandatory", "_new", "_tables", "_tags")
+    __slots__ = ("_attributes", "_blank", "_cls", "_components", "_mandatory", "_tables", "_tags", "straight")
 
     def __init__(self, cls: type[S]) -> None:
         declared = [item for item in fields(cast(Any, cls)) if _KEY in item.metadata]
         self._components = [Component(item.name, *item.metadata[_KEY]) for item in declared]
         self._blank = [item.absent for item in self._components]
-        self._mandatory = [position for position, item in enumerate(self._components) if item.absent is _MISSING]
+        self._mandatory = [position for position, item in enumerate(self._components) if item.absent is MISSING]
         self._tags = {item.tag for item in self._components}
-        self._new = _maker(cls, [item.attribute for item in self._components])
+        self._cls = cls
+        self._attributes = [item.attribute for item in self._components]
+        self.straight: Reader | None = None
+        """Reads the usual coding of a type that is HOT, None at any other."""
+        if getattr(cls, "HOT", False):
+            self.straight = compile_reader(cls, self._components, reader_of)
         # the table of place n finds the next component with a tag from n on: order decides where a tag occurs twice
         self._tables: list[dict[int, _Entry]] = [{}]
         for position in range(len(self._components) - 1, -1, -1):
@@ -123,6 +117,8 @@ class SequenceCodec(Codec[S]):
         self._tables.reverse()
 
     def read(self, data: bytes, start: int, stop: int) -> S:
+        if self.straight is not None and (made := self.straight(data, start, stop)) is not None:
+            return cast(S, made)
         tables = self._tables
         values = self._blank.copy()
         extensions: Extensions = ()
@@ -149,9 +145,13 @@ class SequenceCodec(Codec[S]):
             found = tables[index].get(tag) if at < stop else None
             raise error if found is None else error.inside(self._components[found[0]].name) from None
         for position in self._mandatory:
-            if values[position] is _MISSING:
+            if values[position] is MISSING:
                 raise DecodeError(f"{self._components[position].name} is missing", offset=start)
-        return cast(S, self._new(values, extensions))
+        return self._new(values, extensions)
+
+    def _new(self, values: list[Any], extensions: Extensions) -> S:
+        make: Any = self._cls
+        return cast(S, make(**dict(zip(self._attributes, values, strict=True)), extensions=extensions))
 
     def _unknown(self, data: bytes, at: int, stop: int, index: int) -> Extension:
         tag, value, _ = unknown_object(data, at, stop)
@@ -162,9 +162,10 @@ class SequenceCodec(Codec[S]):
 
     def write(self, value: S) -> bytes:
         parts: list[bytes] = []
-        extensions = {item: ber(item.tag, item.value) for item in cast(Any, value).extensions}
+        extensions: Extensions = cast(Any, value).extensions
         for index, item in enumerate(self._components):
-            parts += [coded for extension, coded in extensions.items() if extension.place == index]
+            if extensions:
+                parts += [ber(extra.tag, extra.value) for extra in extensions if extra.place == index]
             content = getattr(value, item.attribute)
             if content is item.absent:
                 continue
@@ -172,7 +173,7 @@ class SequenceCodec(Codec[S]):
                 parts.append(ber(item.tag, item.codec.write(content)))
             except EncodeError as error:
                 raise EncodeError(f"{item.name}: {error}") from None
-        parts += [coded for extension, coded in extensions.items() if extension.place >= len(self._components)]
+        parts += [ber(extra.tag, extra.value) for extra in extensions if extra.place >= len(self._components)]
         return b"".join(parts)
 
     def to_json(self, value: S) -> dict[str, Json]:
@@ -195,38 +196,23 @@ class SequenceCodec(Codec[S]):
                     values[position] = item.codec.from_json(members.pop(item.name))
                 except DecodeError as error:
                     raise error.inside(item.name) from None
-            elif item.absent is _MISSING:
+            elif item.absent is MISSING:
                 raise DecodeError(f"{item.name} is missing")
         if members:
             raise DecodeError(f"{next(iter(members))!r} is not a component of this type")
-        return cast(S, self._new(values, extensions))
+        return self._new(values, extensions)
 
 
 def fast_reader(codec: Codec[Any]) -> tuple[Any, int, int]:
     """How a loop reads a component: None and the size range for plain octet strings, else a function of the offsets."""
     if type(codec) is Octets:
         return None, codec.low, codec.high
-    return (codec.cls.codec().read if isinstance(codec, Nested) else codec.read), 0, 0
+    return reader_of(codec), 0, 0
 
 
-def _maker(cls: type[Any], attributes: list[str]) -> Any:
-    """How values become an object.
-
-    A frozen dataclass assigns through object.__setattr__, 0.1 us a field. For the types that a package holds hundreds
-    of, a mutable twin with the same slots is filled at a third of that and then made an instance of the frozen class.
-    """
-    if not getattr(cls, "HOT", False):
-        return lambda values, extensions: cls(**dict(zip(attributes, values, strict=True)), extensions=extensions)
-    names = [*attributes, "extensions"]
-    bases = cls.__bases__
-    twin: Any = make_dataclass("_Twin", names, bases=bases, slots=True, repr=False, eq=False, match_args=False)
-
-    def make(values: list[Any], extensions: Extensions) -> Any:
-        made = twin(*values, extensions)
-        made.__class__ = cls
-        return made
-
-    return make
+def reader_of(codec: Codec[Any]) -> Reader:
+    """The function that reads a codec's type, without the delegate of a nested one."""
+    return codec.cls.codec().read if isinstance(codec, Nested) else codec.read
 
 
 class Nested(Codec[S]):
@@ -265,7 +251,7 @@ def extensions_from_json(json: Json) -> Extensions:
     for item in json:
         members = json_object(item, "an extension")
         place = members.get("place")
-        if not isinstance(place, int):
+        if not isinstance(place, int) or place < 0:
             raise DecodeError("an extension without place")
         value = hex_bytes(members.get("value"), "an extension")
         found.append(Extension(place, tag_from_json(members.get("tag")), value))

@@ -3,22 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from construct import (
-    Byte,
-    Bytes,
-    Construct,
-    ConstructError,
-    GreedyBytes,
-    Prefixed,
-    PrefixedArray,
-    Struct,
-)
+from construct import Byte, Bytes, GreedyBytes, Prefixed, PrefixedArray, Struct
 
-from apdu.errors import DecodeError, EncodeError
+from apdu.errors import DecodeError
 from apdu.ids import Tar
+from apdu.tlv.declare import Leaf
 
 __all__ = ["ToolkitParameters"]
 
@@ -50,10 +43,7 @@ class ToolkitParameters:
     @classmethod
     def decode(cls, value: bytes) -> Self:
         """Read the field."""
-        try:
-            parts = _FIELD.parse(value)
-        except ConstructError as error:
-            raise DecodeError(f"toolkit parameters do not fit ({type(error).__name__})") from None
+        parts = _FIELD.decode(value)
         tars = parts["tars"]
         if len(tars) % 3 or len(parts["services"]) > 1:
             raise DecodeError("toolkit parameters with half a TAR or with bytes behind them")
@@ -71,20 +61,18 @@ class ToolkitParameters:
     def encode(self) -> bytes:
         """Build the field."""
         parts = {name: getattr(self, name) for name in self.__slots__}
-        try:
-            return _FIELD.build(parts | {"services": bytes((self.services,)), "tars": b"".join(self.tars)})
-        except (ConstructError, ValueError) as error:
-            raise EncodeError(f"toolkit parameters do not fit ({type(error).__name__})") from None
+        return _FIELD.encode(parts | {"services": bytes((self.services,)), "tars": b"".join(self.tars)})
 
 
-# Interpreted: a profile holds one or two of these, and compiling costs as much as twenty.
-_FIELD: Final[Construct[Any, Any]] = Struct(
-    "priority" / Byte,
-    "timers" / Byte,
-    "text_length" / Byte,
-    "menu_entries" / PrefixedArray(Byte, Bytes(2)),
-    "channels" / Byte,
-    "security_level" / Prefixed(Byte, GreedyBytes),
-    "tars" / Prefixed(Byte, GreedyBytes),
-    "services" / GreedyBytes,
+_FIELD: Final[Leaf[Mapping[str, Any]]] = Leaf(
+    Struct(
+        "priority" / Byte,
+        "timers" / Byte,
+        "text_length" / Byte,
+        "menu_entries" / PrefixedArray(Byte, Bytes(2)),
+        "channels" / Byte,
+        "security_level" / Prefixed(Byte, GreedyBytes),
+        "tars" / Prefixed(Byte, GreedyBytes),
+        "services" / GreedyBytes,
+    )
 )

@@ -19,7 +19,6 @@ DEFAULT_XORING: Final = b"".join(bytes(15) + bytes((last,)) for last in (0, 1, 2
 DEFAULT_SQN_OPTIONS: Final = b"\x02"
 DEFAULT_SQN_DELTA: Final = bytes.fromhex("000010000000")
 DEFAULT_SQN_AGE_LIMIT: Final = bytes.fromhex("000010000000")
-DEFAULT_SQN_INIT: Final = (bytes(6),) * 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ AID: Final = Wrapped(5, 16, Aid)
 class PeHeader(Sequence):
     """What every profile element but the header starts with."""
 
+    HOT: ClassVar = True
     mandated: bool = component("mandated", 0x80, NULL, flag=True)
     """The card must support this element or refuse the package."""
     identification: int = component("identification", 0x81, UINT15)

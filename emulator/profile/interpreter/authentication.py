@@ -11,7 +11,6 @@ from apdu.profile.elements.authentication import (
     DEFAULT_ROTATION,
     DEFAULT_SQN_AGE_LIMIT,
     DEFAULT_SQN_DELTA,
-    DEFAULT_SQN_INIT,
     DEFAULT_SQN_OPTIONS,
     DEFAULT_XORING,
     AlgoParameter,
@@ -32,6 +31,8 @@ _TUAK: Final = 2
 _SERVICES: Final = {_MILENAGE: "milenage", _TUAK: "tuak128", 3: "usim-test-algorithm"}
 _KEY_BYTES: Final = 16
 _MAX_SEQ: Final = (1 << 43) - 1
+_FROM_ZERO: Final = (0,) * 32
+"""DEFAULT of sqnInit."""
 MAPPED_SQN: Final = 0x01  # (U) mappingOptions bit: the SQN values of the source too
 
 
@@ -59,7 +60,9 @@ def _sqn(element: PeAkaParameter) -> tuple[int, int, int, tuple[int, ...]]:
     options = element.sqn_options or DEFAULT_SQN_OPTIONS
     delta = int.from_bytes(element.sqn_delta or DEFAULT_SQN_DELTA, "big")
     age = int.from_bytes(element.sqn_age_limit or DEFAULT_SQN_AGE_LIMIT, "big")
-    init = tuple(int.from_bytes(value, "big") for value in element.sqn_init or DEFAULT_SQN_INIT)
+    init: tuple[int, ...] = _FROM_ZERO
+    if element.sqn_init is not None:
+        init = tuple(int.from_bytes(value, "big") for value in element.sqn_init)
     if max(delta, age, *init) > _MAX_SEQ:
         raise Refused(Status.BAD_VALUES, "a sequence number above 07FFFFFFFFFF")
     return options[0], delta, age, init

@@ -50,6 +50,7 @@ def structure(descriptor: bytes) -> Structure:
     return Structure(kind, length)
 
 
+@lru_cache(maxsize=512)
 def number(value: bytes, what: str) -> int:
     """A size: as few bytes as possible, without leading zeros (SAIP annex A)."""
     if not 1 <= len(value) <= 4 or (value[0] == 0 and len(value) > 1):

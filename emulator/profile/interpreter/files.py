@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from apdu.profile.elements.files import Fcp
@@ -20,12 +21,12 @@ from emulator.profile.interpreter.contents import (
 )
 from emulator.profile.interpreter.outcome import Refused
 
-__all__ = ["create_directory", "create_file", "write_body"]
+__all__ = ["MF", "create_directory", "create_file"]
 
 MF: Final = 0x3F00
 EF_ARR_MF: Final = 0x2F06
 EF_ARR_DF: Final = 0x6F06
-_RESERVED: Final = frozenset({0x3FFF, 0x7FFF, 0xFFFF})
+_RESERVED: Final = frozenset({MF, 0x3FFF, 0x7FFF, 0xFFFF})
 _LIFE_CYCLES: Final = frozenset({0x01, 0x03, 0x04, 0x05, 0x06, 0x07})
 _KEY_REFERENCES: Final = frozenset(
     (*range(0x01, 0x09), *range(0x0A, 0x0F), 0x11, *range(0x81, 0x89), *range(0x8A, 0x8F))
@@ -36,6 +37,7 @@ _KINDS: Final = {
     FileType.CYCLIC: FileKind.CYCLIC,
     FileType.BER_TLV: FileKind.BER_TLV,
 }
+_LINEAR, _CYCLIC, _BER_TLV = FileKind.LINEAR, FileKind.CYCLIC, FileKind.BER_TLV
 _BLANK: Final = Fcp()
 
 
@@ -48,12 +50,9 @@ def _identifier(row: FileTemplate | None, fcp: Fcp) -> int:
     return row.fid
 
 
-def _access_rule(row: FileTemplate | None, rule: bytes | None, implied: int) -> tuple[int, int]:
-    """EF_ARR and record: three bytes name both, one byte or a template only the record (SAIP 8.3.4)."""
-    if rule is None:
-        if row is None:
-            raise Refused(Status.BAD_VALUES, "no securityAttributesReferenced")
-        return implied, row.arr
+@lru_cache(maxsize=512)
+def _given_rule(rule: bytes, implied: int) -> tuple[int, int]:
+    """EF_ARR and record: three bytes name both, one byte only the record (SAIP 8.3.4); one object for equal rules."""
     if len(rule) == 3:
         return rule[0] << 8 | rule[1], rule[2]
     if len(rule) == 1:
@@ -61,7 +60,17 @@ def _access_rule(row: FileTemplate | None, rule: bytes | None, implied: int) -> 
     raise Refused(Status.BAD_VALUES, f"securityAttributesReferenced {rule.hex().upper()}")
 
 
+def _access_rule(row: FileTemplate | None, rule: bytes | None, implied: int) -> tuple[int, int]:
+    """The access rule of the package, else that of the template."""
+    if rule is not None:
+        return _given_rule(rule, implied)
+    if row is None:
+        raise Refused(Status.BAD_VALUES, "no securityAttributesReferenced")
+    return implied, row.arr
+
+
 def _short_identifier(row: FileTemplate | None, short_id: bytes | None, fid: int) -> int | None:
+    """SFI of the package, of the template, or the low bits of the file identifier; None where the file has none."""
     if short_id is None:
         if row is not None:
             return row.sfi
@@ -85,17 +94,18 @@ def _life_cycle(fcp: Fcp) -> int:
 
 def _check(fcp: Fcp, *, directory: bool) -> None:
     """Members that the module names and that this kind of file may not have; those that it does not name at all."""
-    if fcp.extensions or (fcp.proprietary is not None and fcp.proprietary.extensions):
+    info = fcp.proprietary
+    if fcp.extensions or (info is not None and info.extensions):
         raise Refused(Status.INVALID_PARAMETER, "an unknown file control parameter")
     if directory:
-        if fcp.size is not None or fcp.short_id is not None or fcp.proprietary is not None:
+        if fcp.size is not None or fcp.short_id is not None or info is not None:
             raise Refused(Status.INVALID_PARAMETER, "a directory with parameters of an EF")
     elif fcp.pin_status is not None or fcp.df_name is not None:
         raise Refused(Status.INVALID_PARAMETER, "an EF with parameters of a directory")
 
 
 def _place(parent: Directory, fid: int, node: FileNode | Directory) -> None:
-    if fid in parent.children or fid in _RESERVED or fid == MF:
+    if fid in parent.children or fid in _RESERVED:
         raise Refused(Status.BAD_VALUES, f"file identifier {fid:04X} is in use or reserved")
     parent.children[fid] = node
 
@@ -104,7 +114,7 @@ def create_file(
     assembly: Assembly, parent: Directory, row: FileTemplate | None, fcp: Fcp | None, writes: Writes
 ) -> FileNode:
     """Make an EF; without a template (`row`) the package gives everything."""
-    given = fcp or _BLANK
+    given = _BLANK if fcp is None else fcp
     if fcp is not None:
         _check(fcp, directory=False)
     if given.link_path:
@@ -128,23 +138,23 @@ def create_file(
     node = _node(assembly, parent, row, given, kind)
     node.size = size
     assembly.take(size)
-    if kind is FileKind.LINEAR or kind is FileKind.CYCLIC:
+    if kind is _LINEAR or kind is _CYCLIC:
         if not record_length or size % record_length or not 1 <= size // record_length <= 0xFE:
             raise Refused(Status.BAD_VALUES, f"a file of {size} bytes with records of {record_length}")
         node.record_length = record_length
-    if given.proprietary is not None:
-        node.special = given.proprietary.special[0] if given.proprietary.special is not None else 0
+    if (info := given.proprietary) is not None:
+        node.special = info.special[0] if info.special is not None else 0
     elif row is not None:
         node.special = row.special
-    write_body(assembly, node, row, given, writes)
+    if kind is _BER_TLV:
+        _write_objects(assembly, node, given, writes)
+    else:
+        node.content = assembly.share(body(row, given, size, node.record_length, writes))
     return node
 
 
-def write_body(assembly: Assembly, node: FileNode, row: FileTemplate | None, fcp: Fcp, writes: Writes) -> None:
-    """Give a file its initial body."""
-    if node.kind is not FileKind.BER_TLV:
-        node.content = assembly.share(body(row, fcp, node.size, node.record_length, writes))
-        return
+def _write_objects(assembly: Assembly, node: FileNode, fcp: Fcp, writes: Writes) -> None:
+    """Give a BER-TLV file its data objects."""
     assembly.require_service("ber-tlv")
     info = fcp.proprietary
     if info is not None and info.maximum_size is not None:
@@ -157,10 +167,8 @@ def _node(assembly: Assembly, parent: Directory, row: FileTemplate | None, fcp: 
     fid = _identifier(row, fcp)
     node = FileNode(assembly.node_id(), fid, kind, parent)
     _place(parent, fid, node)
-    implied = EF_ARR_MF if parent.kind is DirectoryKind.MF else EF_ARR_DF
-    node.arr = _access_rule(row, fcp.access_rule, implied)
-    sfi = _short_identifier(row, fcp.short_id, fid)
-    if sfi is not None:
+    node.arr = _access_rule(row, fcp.access_rule, EF_ARR_MF if parent.parent is None else EF_ARR_DF)
+    if (sfi := _short_identifier(row, fcp.short_id, fid)) is not None:
         node.sfi = sfi
         parent.by_sfi.setdefault(sfi, node)
     if fcp.life_cycle is not None:
@@ -210,7 +218,7 @@ def create_directory(
     elif kind is DirectoryKind.ADF:
         if fcp.df_name is None:
             raise Refused(Status.BAD_VALUES, "an ADF without dfName")
-        if fid in assembly.adfs or fid in assembly.require_mf().children or fid in _RESERVED or fid == MF:
+        if fid in assembly.adfs or fid in assembly.require_mf().children or fid in _RESERVED:
             raise Refused(Status.BAD_VALUES, f"temporary file identifier {fid:04X} is in use or reserved")
         assembly.claim_aid(fcp.df_name)
         directory.aid = fcp.df_name

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from apdu.errors import DecodeError
 from apdu.ids import Aid, Tar
-from apdu.profile.compound import Extensions
 from apdu.profile.der import BadValue, Oid
 from apdu.profile.elements.authentication import PeAkaParameter, PeCdmaParameter
 from apdu.profile.elements.codes import PePinCodes, PePukCodes
@@ -250,11 +249,14 @@ _LEAVES: Final = frozenset({bytes, int, str, bool, NoneType, Oid, Aid, Tar, File
 
 def _has_unknown(value: object) -> bool:
     """Whether a value holds a component that the module does not name; files are looked at when they are made."""
-    if type(value) in _LEAVES:
-        return False
     if isinstance(value, tuple):
         return any(type(item) not in _LEAVES and _has_unknown(item) for item in value)
-    extensions: Extensions = getattr(value, "extensions", ())
-    if extensions or isinstance(value, PeGenericFileManagement | TemplateElement):
-        return bool(extensions)
-    return any(_has_unknown(getattr(value, name)) for name in getattr(value, "__dataclass_fields__", ()))
+    if getattr(value, "extensions", ()):
+        return True
+    if isinstance(value, PeGenericFileManagement | TemplateElement):
+        return False
+    for name in getattr(value, "__dataclass_fields__", ()):
+        item = getattr(value, name)
+        if type(item) not in _LEAVES and item and _has_unknown(item):
+            return True
+    return False

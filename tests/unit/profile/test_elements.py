@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
 from apdu.errors import DecodeError, EncodeError
+from apdu.profile.compound import Sequence, SequenceCodec
 from apdu.profile.der import BadValue, Json
 from apdu.profile.elements.authentication import PeAkaParameter
 from apdu.profile.elements.codes import PePinCodes
@@ -22,10 +24,18 @@ from apdu.profile.elements.element import (
     element_to_json,
     encode_element,
 )
-from apdu.profile.elements.files import DO_NOT_CREATE, Fcp, FilePath, PeGenericFileManagement
+from apdu.profile.elements.files import (
+    DO_NOT_CREATE,
+    Fcp,
+    FilePath,
+    PeGenericFileManagement,
+    PeHeader,
+    ProprietaryInfo,
+)
 from apdu.profile.elements.other import UnknownElement
 from apdu.profile.elements.template import TemplateElement
 from apdu.tlv.scan import Tlv, ber, read_header
+from tests.scale import count
 from tests.unit.profile.samples import SAMPLES, VARIANTS, check_three_forms
 
 
@@ -303,3 +313,40 @@ def test_an_unknown_step_of_a_file_is_kept() -> None:
     again = decode_element(raw)
     assert isinstance(again, TemplateElement)
     assert again.files["ef-imsi"][-1] == step
+
+
+HOT: list[tuple[type[Sequence], str]] = [
+    (PeHeader, "8000 8101 7F"),
+    (ProprietaryInfo, "C00180 C10200FF 86020200 840101"),
+    (Fcp, "82044221 0014 83026F06 8A0105 8B032F0601 80020140 8801B8 A503C00140"),
+    (Fcp, "82027821 83027FD0 840CA0000000871002FF49FF0589 8B010E C60381010A"),
+    (Fcp, "82024121 83026F3B C7047FD06F3B"),
+]
+
+
+@pytest.mark.parametrize("cls, hexadecimal", HOT)
+def test_the_straight_reader_agrees_with_the_general_one(cls: type[Sequence], hexadecimal: str) -> None:
+    straight = cls.codec().straight
+    assert straight is not None
+    general = SequenceCodec(cls)
+    general.straight = None
+    data = bytes.fromhex(hexadecimal)
+    value = straight(b"\x55" + data + b"\x55", 1, 1 + len(data))
+    assert value == general.read(data, 0, len(data))
+    assert type(value) is cls
+    assert hash(value) == hash(general.read(data, 0, len(data)))
+    with pytest.raises(AttributeError):
+        setattr(value, "extensions", ())  # noqa: B010
+    source = random.Random(hexadecimal)
+    for _ in range(count("hypothesis_examples") * 20):
+        mutated = bytearray(data)
+        for _ in range(source.randint(1, 2)):
+            mutated[source.randrange(len(mutated))] = source.choice((source.randrange(256), 0, 1, 0x81, 0xFF))
+        made = straight(bytes(mutated), 0, len(mutated))
+        if made is not None:
+            assert made == general.read(bytes(mutated), 0, len(mutated))
+
+
+def test_equal_unknown_components_are_all_kept() -> None:
+    raw = ber(0xAA, bytes.fromhex("A005 8000 81011F 9F6A0101 9F6A0101"))
+    check_three_forms(raw)
