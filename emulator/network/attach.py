@@ -41,9 +41,9 @@ __all__ = [
 
 USIM_AID_PREFIX: Final = bytes.fromhex("A0000000871002")
 """RID of 3GPP and application code USIM (TS 101 220 annex E)."""
+_EF_ICCID: Final = bytes.fromhex("2FE2")
 _EF_DIR: Final = bytes.fromhex("2F00")
 _MF: Final = bytes.fromhex("3F00")
-_SFI_ICCID: Final = 0x02
 _SFI_AD: Final = 0x03
 _SFI_IMSI: Final = 0x07
 _MAX_RECORDS: Final = 254
@@ -125,6 +125,9 @@ def _select(identifier: bytes, *, by_aid: bool = False) -> CommandApdu:
     return CommandApdu(0x00, 0xA4, 0x04 if by_aid else 0x00, 0x04, identifier, _ANY_LENGTH)
 
 
+_READ_CURRENT: Final = CommandApdu(0x00, 0xB0, 0x00, 0x00, b"", _ANY_LENGTH)
+
+
 def _read_binary(sfi: int) -> CommandApdu:
     return CommandApdu(0x00, 0xB0, 0x80 | sfi, 0x00, b"", _ANY_LENGTH)
 
@@ -146,7 +149,8 @@ def attach(transport: CardTransport, auc: AuC, *, pin: str | None = None) -> Att
 
 
 def _read_iccid(terminal: _Terminal) -> Iccid:
-    content = terminal.ask("read-iccid", _read_binary(_SFI_ICCID), "EF.ICCID cannot be read")
+    terminal.ask("select-iccid", _select(_EF_ICCID), "EF.ICCID is missing: the profile is not complete")
+    content = terminal.ask("read-iccid", _READ_CURRENT, "EF.ICCID cannot be read")
     try:
         return Iccid.from_ef(content)
     except DecodeError as error:

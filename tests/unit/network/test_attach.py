@@ -50,7 +50,7 @@ class FakeCard:
     adf: bytes = FCP_ADF
     files: dict[int, bytes] = field(
         default_factory=lambda: {
-            0x82: H("98001032547698103214"),
+            0x00: H("98001032547698103214"),
             0x87: H("080910101032547698"),
             0x83: H("00000002"),
         }
@@ -96,7 +96,7 @@ class FakeCard:
         target = command[5 : 5 + command[4]]
         if target == H("3F00"):
             return FCP_MF + b"\x90\x00"
-        if target == H("2F00"):
+        if target in (H("2FE2"), H("2F00")):
             return H("62028200") + b"\x90\x00"
         return self.adf + b"\x90\x00" if target == USIM else b"\x6a\x82"
 
@@ -130,7 +130,7 @@ def _auc(parameters: AlgorithmParameters | None = None, *, seq: int = 0, amf: by
 
 
 STEPS = [
-    "select-mf", "read-iccid", "select-dir", *["read-dir"] * 4, "select-usim", "read-imsi", "read-ad", "authenticate",
+    "select-mf", "select-iccid", "read-iccid", "select-dir", *["read-dir"] * 4, "select-usim", "read-imsi", "read-ad", "authenticate",
 ]  # fmt: skip
 
 
@@ -151,7 +151,8 @@ def test_bytes_on_the_wire() -> None:
     attach(card, _auc())
     assert card.log[0] == H("00A40004023F0000")
     assert card.log[1] == b"\x00\xc0\x00\x00" + bytes((len(FCP_MF),))
-    assert card.log[2:4] == [H("00B0820000"), H("00B082000A")]
+    assert card.log[2:4] == [H("00A40004022FE200"), H("00C0000004")]
+    assert card.log[4:6] == [H("00B0000000"), H("00B000000A")]
     assert H("00A404040CA0000000871002FF49FF058900") in card.log
     assert card.log[-1][:4] == H("00C00000")
 
@@ -272,8 +273,8 @@ def test_pin_that_does_not_work(pin: str | None, tries: int, step: str, tries_le
         ("00A40004", "6A82", "select-mf"),
         ("00A40004", "90", "select-mf"),
         ("00A40004", "", "select-mf"),
-        ("00B08200", "6A82", "read-iccid"),
-        ("00B08200", "FFFFFFFFFFFFFFFFFFFF9000", "read-iccid"),
+        ("00B00000", "6A82", "read-iccid"),
+        ("00B00000", "FFFFFFFFFFFFFFFFFFFF9000", "read-iccid"),
         ("00B20104", "6982", "read-dir"),
         ("00A40404", "6A82", "select-usim"),
         ("00B08700", "6A82", "read-imsi"),
@@ -320,6 +321,6 @@ def test_mnc_length(content: str, length: int | None) -> None:
 def test_proactive_status_and_short_files_are_success() -> None:
     card = FakeCard()
     card.override[H("00A40004")] = FCP_MF + b"\x91\x10"
-    card.override[H("00B08200")] = card.files[0x82] + b"\x62\x82"
+    card.override[H("00B00000")] = card.files[0x00] + b"\x62\x82"
     card.override[H("00B08700")] = card.files[0x87] + b"\x62\x82"
     assert attach(card, _auc()).imsi == IMSI
