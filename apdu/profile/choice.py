@@ -150,8 +150,8 @@ class ChoiceList(Codec[tuple[T, ...]]):
             else:
                 raise BadValue(f"{entry[0]} of {end - begin} bytes", offset=at)
             at = end
-        if len(items) < self._low:
-            raise BadValue(f"{len(items)} values where the module has at least {self._low}", offset=start)
+        if len(items) < self._low or len(items) > MAX_NODES:
+            raise BadValue(f"{len(items)} values where {self._low or 'no'} to {MAX_NODES} are taken", offset=start)
         return tuple(items)
 
     def write(self, value: tuple[T, ...]) -> bytes:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast
 from apdu.errors import DecodeError, EncodeError
 from apdu.profile.compiled import MISSING, Component, Reader, compile_reader
 from apdu.profile.der import Codec, Extension, Json, Octets, hex_bytes, json_object, unknown_object
-from apdu.tlv.scan import ber, read_header
+from apdu.tlv.scan import MAX_NODES, ber, read_header
 
 __all__ = [
     "Extensions",
@@ -121,7 +121,7 @@ class SequenceCodec(Codec[S]):
             return cast(S, made)
         tables = self._tables
         values = self._blank.copy()
-        extensions: Extensions = ()
+        extensions: list[Extension] = []
         index, at = 0, start
         try:
             while at < stop:
@@ -130,7 +130,9 @@ class SequenceCodec(Codec[S]):
                     tag, begin, end = read_header(data, at, stop, der=True)  # the usual header costs no call
                 entry = tables[index].get(tag)
                 if entry is None:
-                    extensions += (self._unknown(data, at, stop, index),)
+                    extensions.append(self._unknown(data, at, stop, index))
+                    if len(extensions) > MAX_NODES:
+                        raise DecodeError(f"more than {MAX_NODES} unknown components", offset=at)
                 else:
                     position, reader, low, high = entry
                     if reader is not None:
@@ -147,7 +149,7 @@ class SequenceCodec(Codec[S]):
         for position in self._mandatory:
             if values[position] is MISSING:
                 raise DecodeError(f"{self._components[position].name} is missing", offset=start)
-        return self._new(values, extensions)
+        return self._new(values, tuple(extensions))
 
     def _new(self, values: list[Any], extensions: Extensions) -> S:
         make: Any = self._cls

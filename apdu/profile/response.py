@@ -97,8 +97,12 @@ class EuiccResponse(Sequence):
         data = ber(self.TAG, self.value())
         if limit is None or len(data) <= limit:
             return data
-        if self.message is not None:
-            return replace(self, message=None).encode(limit)
-        if len(self.statuses) > 1:
-            return replace(self, statuses=self.statuses[1:]).encode(limit)
-        return data
+        data = ber(self.TAG, replace(self, message=None).value())
+        if len(data) <= limit:
+            return data
+        sizes = [len(ber(0x30, status.value())) for status in self.statuses]
+        excess, first = len(data) - limit, 0
+        while excess > 0 and first < len(sizes) - 1:
+            excess -= sizes[first]
+            first += 1
+        return ber(self.TAG, replace(self, message=None, statuses=self.statuses[first:]).value())

@@ -34,6 +34,8 @@ class Policy:
     """Whether published test keys may be installed."""
     max_nodes: int = 4096
     """Files and directories in one profile."""
+    max_elements: int = 2048
+    """Elements of one package, those that are skipped included."""
     max_package: int = 4 << 20
     """Bytes of one package."""
 

@@ -153,6 +153,12 @@ REFUSED: list[tuple[str, tuple[Part, ...], Status]] = [
     ),
     ("unknown component", (HEADER, changed(MF, "mf/extensions", [{"place": 9, "tag": "9F55", "value": ""}])),
      S.INVALID_PARAMETER),
+    (
+        "unknown component of the element's header",
+        (HEADER, changed(MF, "mf/mf-header", {"identification": 1, "extensions": [
+            {"place": 2, "tag": "82", "value": ""}]})),
+        S.INVALID_PARAMETER,
+    ),
     ("unknown step of a file", usim("ef-spn", [{"unknown": {"tag": "85", "value": ""}}]), S.INVALID_PARAMETER),
     (
         "unknown file parameter",

@@ -145,6 +145,21 @@ def test_a_package_may_be_too_long() -> None:
     assert caught.value.status == S.NOT_ENOUGH_MEMORY
 
 
+def test_many_elements_are_too_many() -> None:
+    unknown: list[Part] = [{"unknown": {"tag": "BF22", "value": ""}}] * 20
+    assert len(install(package(*BEFORE, *unknown, END)).warnings) == 20
+    with pytest.raises(InstallError) as caught:
+        install(package(*BEFORE, *unknown, END), replace(LAB, max_elements=20))
+    assert caught.value.status == S.NOT_ENOUGH_MEMORY
+
+
+def test_an_element_full_of_unknown_components() -> None:
+    for raw in (ber(0xB0, bytes.fromhex("A003810101 8101 27") + bytes.fromhex("9500") * 100_000),
+                ber(0xA3, bytes.fromhex("A003810101") + bytes.fromhex("9500") * 100_000)):  # fmt: skip
+        with pytest.raises(InstallError):
+            base_for(package(HEADER) + raw, LAB)
+
+
 @pytest.mark.parametrize(
     "service, parts",
     [

@@ -26,6 +26,7 @@ __all__ = [
     "element_kind",
     "element_to_json",
     "encode_element",
+    "kind_of_tag",
 ]
 
 ProfileElement: TypeAlias = (

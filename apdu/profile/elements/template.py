@@ -14,7 +14,7 @@ from apdu.profile.compound import Extensions, extensions_from_json, extensions_t
 from apdu.profile.der import Codec, Extension, Json, Oid, OidCodec, json_object, unknown_object
 from apdu.profile.elements.files import FILE, File, PeHeader
 from apdu.profile.elements.kinds import KINDS, TemplateKind
-from apdu.tlv.scan import ber, read_header
+from apdu.tlv.scan import MAX_NODES, ber, read_header
 
 __all__ = ["TemplateCodec", "TemplateElement"]
 
@@ -46,7 +46,7 @@ class TemplateCodec(Codec[TemplateElement]):
         header, template, at = self._head(data, start, stop)
         places, read_file = self._places, FILE.read
         files: dict[str, File] = {}
-        extensions: Extensions = ()
+        extensions: list[Extension] = []
         last = 1
         while at < stop:
             tag, begin = data[at], at + 2
@@ -55,7 +55,9 @@ class TemplateCodec(Codec[TemplateElement]):
             found = places.get(tag)
             if found is None:
                 _, value, _ = unknown_object(data, at, stop)
-                extensions += (Extension(last + 1, tag, value),)
+                extensions.append(Extension(last + 1, tag, value))
+                if len(extensions) > MAX_NODES:
+                    raise DecodeError(f"more than {MAX_NODES} unknown components", offset=at)
             else:
                 place, name = found
                 if place <= last:
@@ -70,7 +72,11 @@ class TemplateCodec(Codec[TemplateElement]):
             if name not in files:
                 raise DecodeError(f"{name} is missing", offset=start)
         return TemplateElement(
-            kind=self.kind.name, header=header, template=template, files=MappingProxyType(files), extensions=extensions
+            kind=self.kind.name,
+            header=header,
+            template=template,
+            files=MappingProxyType(files),
+            extensions=tuple(extensions),
         )
 
     def _head(self, data: bytes, start: int, stop: int) -> tuple[PeHeader, Oid, int]:

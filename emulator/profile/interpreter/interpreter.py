@@ -124,8 +124,7 @@ class Interpreter:
     def _element(self, raw: bytes, offset: int) -> None:
         identification = None
         try:
-            if self._size > self._policy.max_package:
-                raise Refused(Status.NOT_ENOUGH_MEMORY, f"a package of more than {self._policy.max_package} bytes")
+            self._check_size()
             element = decode_element(raw)
             header = element_header(element)
             identification = None if header is None else header.identification
@@ -136,6 +135,13 @@ class Interpreter:
         except Refused as refused:
             identification, offset = refused.origin or (identification, offset)
             raise InstallError(refused.status, refused.reason, identification=identification, offset=offset) from None
+
+    def _check_size(self) -> None:
+        policy = self._policy
+        if self._size > policy.max_package:
+            raise Refused(Status.NOT_ENOUGH_MEMORY, f"a package of more than {policy.max_package} bytes")
+        if len(self._prefixes) > policy.max_elements:
+            raise Refused(Status.NOT_ENOUGH_MEMORY, f"a package of more than {policy.max_elements} elements")
 
     def _interpret(self, element: ProfileElement, header: PeHeader | None, offset: int) -> None:
         if self._base is not None:
@@ -176,15 +182,11 @@ class Interpreter:
         self._assembly = Assembly(header, self._policy, self._available)
 
     def _check_header(self, element: ProfileElement, header: PeHeader | None) -> None:
-        """The identification is unique; an element holds nothing that the module does not name (SAIP 8.10)."""
+        """The identification is unique; a known element holds nothing that the module does not name (SAIP 8.10)."""
         if header is not None:
             if header.identification in self._identifications:
                 raise Refused(Status.BAD_VALUES, f"identification {header.identification} stands twice")
             self._identifications.add(header.identification)
-            if header.extensions:
-                raise Refused(Status.INVALID_PARAMETER, "an unknown component in the element's header")
-        elif isinstance(element, UnknownElement):
-            return
         if not isinstance(element, UnknownElement) and _has_unknown(element):
             raise Refused(Status.INVALID_PARAMETER, f"an unknown component in {element_kind(element)}")
 
@@ -254,7 +256,7 @@ def _has_unknown(value: object) -> bool:
     if getattr(value, "extensions", ()):
         return True
     if isinstance(value, PeGenericFileManagement | TemplateElement):
-        return False
+        return bool(value.header.extensions)
     for name in getattr(value, "__dataclass_fields__", ()):
         item = getattr(value, name)
         if type(item) not in _LEAVES and item and _has_unknown(item):

@@ -62,6 +62,14 @@ def test_a_status_says_what_it_is() -> None:
     assert {status.name: int(status) for status in Status}["UNSUPPORTED_PROFILE_VERSION"] == 31
 
 
+def test_many_warnings_are_cut_to_the_last_ones() -> None:
+    many = EuiccResponse.success(tuple(PeStatus(status=1, identification=n) for n in range(9_000)))
+    short = EuiccResponse.from_tlv(data := many.encode(239))
+    assert 200 <= len(data) <= 239
+    assert short.installed
+    assert short.statuses == many.statuses[-len(short.statuses) :]
+
+
 @pytest.mark.parametrize("hexadecimal", ["", "3000", "3007A0053003800101 00", "3104A0028100", "30028100"])
 def test_broken_responses(hexadecimal: str) -> None:
     with pytest.raises(DecodeError):
