@@ -163,7 +163,7 @@ MAC_CLASS: Final = bytes((cla & 0x90) | 0x04 for cla in range(256))
 
 
 def mac_header(cla: int, ins: int, p1: int, p2: int, length: int, extended: bool) -> bytes:
-    """The header that goes into the C-MAC; Lc counts the MAC and is coded as it is sent, 3 bytes in an extended command.
+    """The header that goes into the C-MAC; Lc counts the MAC and is coded as it is sent: 3 bytes if extended.
 
     So hosts do it that always use extended lengths, yubikey-manager among them; GPCS 11.1.5 asks for 3 bytes above 255.
     """

@@ -65,7 +65,7 @@ def test_iccid_in_both_orders() -> None:
     assert str(Iccid.from_string("8900012345678901234")) == "8900012345678901234"
 
 
-# TS 31.102 4.2.2 with TS 24.008 10.5.1.4: length, first digit with the parity (9 odd, 1 even), pairs with nibbles swapped.
+# TS 31.102 4.2.2 with TS 24.008 10.5.1.4: length, parity (9 odd, 1 even) and first digit, nibbles swapped.
 @pytest.mark.parametrize(
     "text, content", [("001010123456789", "080910101032547698"), ("26201123456789", "0821261021436587F9")]
 )

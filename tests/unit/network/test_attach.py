@@ -130,7 +130,8 @@ def _auc(parameters: AlgorithmParameters | None = None, *, seq: int = 0, amf: by
 
 
 STEPS = [
-    "select-mf", "select-iccid", "read-iccid", "select-dir", *["read-dir"] * 4, "select-usim", "read-imsi", "read-ad", "authenticate",
+    "select-mf", "select-iccid", "read-iccid", "select-dir", *["read-dir"] * 4,
+    "select-usim", "read-imsi", "read-ad", "authenticate",
 ]  # fmt: skip
 
 

@@ -163,4 +163,7 @@ def test_random_bytes_end_in_a_result_or_a_decode_error(function: Callable[[byte
         try:
             function(data)
         except DecodeError as error:
-            assert 0 <= error.offset <= len(data)
+            offset = error.offset
+        else:
+            offset = 0
+        assert 0 <= offset <= len(data)
