@@ -170,6 +170,21 @@ def test_cc_e8_10_wrong_cryptogram_or_mac(lab: Lab, position: int) -> None:
     assert model.exchange(bytes(command)) == b"\x69\x85"  # no second try
 
 
+def test_cc_e8_10_wrong_cryptogram_under_a_right_mac(lab: Lab) -> None:
+    """Whoever knows the MAC key alone: the cryptogram counts by itself."""
+    model = Model(lab)
+    model.model.host_cryptogram = bytes(8)
+    assert model.open() == b"\x63\x00"
+    assert lab.send(LIST) == "6982"
+
+
+def test_cc_e8_10_wrong_mac_over_a_right_cryptogram(lab: Lab) -> None:
+    model = Model(lab)
+    raw = model.model.external_authenticate(0x33)
+    assert model.exchange(raw[:-8] + bytes(8)) == b"\x63\x00"
+    assert lab.send(LIST) == "6982"
+
+
 @pytest.mark.parametrize("change", ["plain class", "p2", "short", "long", "without data"])
 def test_external_authenticate_malformed(lab: Lab, change: str) -> None:
     model = Model(lab)
