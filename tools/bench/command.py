@@ -18,6 +18,7 @@ from rich.console import Console
 
 from tools.bench.channels import channel_metrics
 from tools.bench.commands import command_metrics
+from tools.bench.image import IMAGE_NOTE, image_metrics
 from tools.bench.line import Line
 from tools.bench.measure import Calibration, Effort, Metric
 from tools.bench.processes import IMPORT_NOTE, MEMORY_NOTE, process_metrics
@@ -27,7 +28,7 @@ from tools.text import thousands
 
 __all__ = ["run"]
 
-_NOTES: Final = (CACHES_NOTE, MEMORY_NOTE, IMPORT_NOTE)
+_NOTES: Final = (CACHES_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE)
 
 
 def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) -> None:
@@ -57,6 +58,7 @@ def _measure(line: Line, profile: Path | None, effort: Effort, calibration: Cali
         command_metrics(card, job.station.lab, effort),
         channel_metrics(effort),
         provisioning_metrics(line, effort),
+        image_metrics(effort),
         process_metrics(profile, effort),
     ):
         calibration.take()
