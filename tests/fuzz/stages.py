@@ -12,7 +12,7 @@ from functools import cache
 
 from apdu.channel.scp03 import SecurityLevel
 from apdu.command.apdu import CommandApdu
-from apdu.ids import ISD_R, MNO_SD
+from apdu.ids import ECASD, ISD_R, MNO_SD
 from apdu.keys.secret import KeySet, SecretKey
 from apdu.trace import Recorder
 from apdu.trace.events import ChannelEvent, Layer
@@ -159,6 +159,24 @@ def _at_usim(lab: Lab) -> None:
     lab.send("0020008108" + PIN2)
 
 
+CHANNELS = (0, 1, 3, 4, 19)
+
+
+def on_channel(raw: bytes, number: int) -> bytes:
+    """The same command on another logical channel (GPCS tables 11-11 and 11-12)."""
+    cla = raw[0] & 0x80 | (number if number < 4 else 0x40 | number - 4)
+    return bytes((cla,)) + raw[1:]
+
+
+def _many_channels(lab: Lab) -> None:
+    """Channels with the file system, an application, security domains and nothing current."""
+    _switched_on(lab)
+    for number in CHANNELS[1:]:
+        lab.send(f"007000{number:02X}")
+    for number, aid in ((1, "A0000000871002"), (3, str(ISD_R)), (4, str(MNO_SD)), (19, str(ECASD))):
+        lab.card.transmit(on_channel(command(f"00A4040C {aid}"), number))
+
+
 def _selected(aid: bytes) -> Callable[[Lab], None]:
     def prepare(lab: Lab) -> None:
         lab.send(f"00A40400{len(aid):02X}{aid.hex()}00")
@@ -277,11 +295,13 @@ def stages() -> dict[str, Stage]:
     create = [each for each in es5 if each[1:3] == b"\xe6\x0c"]
     more = ("80E28800 3A05 12 4F10" + str(SECOND), "80E28800 3A07 05 A303810105", "80E28900 3A08 04 4E020000 / 00")
     fall_back = [command(text) for text in more]
+    many = tuple(on_channel(each, number) for each in (*everything, *MNO_SD_COMMANDS) for number in CHANNELS)
     found = [
         Stage("uicc", "wrong pin", _switched_on, tuple(everything)),
         Stage("usim", "wrong pin", _at_usim, tuple(everything)),
         Stage("no session", "enable", _selected(ISD_R), (*es5, *fall_back, *known.plain)),
-        Stage("ecasd", "enable", _selected(H("A0000005591010FFFFFFFF8900000200")), (*es5, *UICC[-2:])),
+        Stage("ecasd", "enable", _selected(ECASD), (*es5, *UICC[-2:])),
+        Stage("channels", "wrong pin", _many_channels, many),
         Stage("isd-r", "enable", _isd_r(), (*es5, *fall_back)),
         Stage("isd-r, channel 5", "disable", _isd_r(5), (*es5, *fall_back)),
         Stage("isd-r, empty", "create-isdp", _isd_r(), (*create, *es5)),

@@ -10,10 +10,10 @@ from tests.fuzz.runner import LEGAL, Runner
 from tests.fuzz.stages import quiet_lab, recorded, stages
 from tests.scale import count
 
-NAMES = ("uicc", "usim", "no session", "ecasd")
+NAMES = ("uicc", "usim", "no session", "ecasd", "channels")
 SEEDS = (1, 2)
-SHARE = count("fuzz_apdus") // 13 // len(SEEDS)
-"""There are 13 stages, here and in the other module."""
+SHARE = count("fuzz_apdus") // 14 // len(SEEDS)
+"""There are 14 stages, here and in the other module."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
