@@ -60,6 +60,7 @@ class Channel:
         "record",
         "session",
         "store",
+        "transfer",
         "transient",
     )
 
@@ -79,6 +80,8 @@ class Channel:
         self.file: FileNode | None = None
         self.record = 0
         """Current record, 0 while undefined."""
+        self.transfer: object | None = None
+        """An object of a BER-TLV file that is being retrieved or set by blocks."""
         self.granted: set[tuple[int, int]] = set()
         """(node id, access mode) pairs found to be allowed at `granted_epoch`."""
         self.granted_epoch = -1

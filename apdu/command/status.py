@@ -20,8 +20,10 @@ class SW(IntEnum):
     CHANNEL_ALREADY_CLOSED = 0x6200
     END_OF_FILE = 0x6282
     FILE_DEACTIVATED = 0x6283
+    MORE_DATA_AVAILABLE = 0x62F1
     AUTHENTICATION_FAILED = 0x6300
     MORE_DATA = 0x6310
+    MORE_DATA_EXPECTED = 0x63F1
     NO_PRECISE_DIAGNOSIS = 0x6400
     MEMORY_FAILURE = 0x6581
     WRONG_LENGTH = 0x6700
@@ -68,6 +70,8 @@ _MEANINGS: Final[dict[int, str]] = {
     SW.FILE_DEACTIVATED: "the selected file is deactivated, or the card is locked",
     SW.AUTHENTICATION_FAILED: "the host's cryptogram or the verification is wrong",
     SW.MORE_DATA: "more data can be asked for",
+    SW.MORE_DATA_AVAILABLE: "more blocks of the object can be retrieved",
+    SW.MORE_DATA_EXPECTED: "more blocks of the object are expected",
     SW.NO_PRECISE_DIAGNOSIS: "no precise diagnosis",
     SW.MEMORY_FAILURE: "the memory failed",
     SW.WRONG_LENGTH: "wrong length",

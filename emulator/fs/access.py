@@ -18,7 +18,7 @@ from emulator.fs.resolve import Node
 from emulator.fs.rules import NO_RULE, READ, UPDATE, Rule, compile_rule
 from emulator.profile.base import Directory, FileNode
 
-__all__ = ["authorise", "reference_met", "rule_of"]
+__all__ = ["authorise", "permit", "reference_met", "rule_of"]
 
 _MAX_GRANTS: Final = 32
 """How many decisions a channel keeps: a terminal that reads every file once must not cost memory for ever."""
@@ -64,6 +64,13 @@ def reference_met(channel: Channel, directory: Directory, reference: int) -> boo
     return universal is not None and (universal in card.verified or not files.pins.state(universal).enabled)
 
 
+def permit(channel: Channel, files: FileSystem, node: Node, mode: int) -> None:
+    """Refuse with 6982 what the rule of a file or directory does not allow, whatever its life cycle state."""
+    directory = node if isinstance(node, Directory) else node.parent
+    if not rule_of(files, node).allows(mode, lambda reference: reference_met(channel, directory, reference)):
+        raise CardError(SW.SECURITY_STATUS)
+
+
 def authorise(channel: Channel, files: FileSystem, node: FileNode, mode: int) -> None:
     """Remember that a mode of access is allowed, or refuse: 6982 by the rule, 6984 when the file is deactivated."""
     card = channel.card
@@ -74,8 +81,7 @@ def authorise(channel: Channel, files: FileSystem, node: FileNode, mode: int) ->
         return
     elif len(channel.granted) >= _MAX_GRANTS:
         channel.granted = set()
-    if not rule_of(files, node).allows(mode, lambda reference: reference_met(channel, node.parent, reference)):
-        raise CardError(SW.SECURITY_STATUS)
+    permit(channel, files, node, mode)
     if not is_active(files.state(node)):
         works = mode in (READ, UPDATE) and node.target.special & READABLE_WHEN_DEACTIVATED
         if not works:

@@ -21,6 +21,7 @@ def enter(channel: Channel, directory: Directory) -> None:
     channel.directory = directory
     channel.file = None
     channel.record = 0
+    channel.transfer = None
 
 
 def open_file(channel: Channel, file: FileNode) -> None:
@@ -30,6 +31,7 @@ def open_file(channel: Channel, file: FileNode) -> None:
     channel.directory = file.parent
     channel.file = file
     channel.record = 0
+    channel.transfer = None
 
 
 def activate(channel: Channel, adf: Directory) -> None:
@@ -47,6 +49,7 @@ def to_mf(channel: Channel) -> None:
     channel.directory = files.base.mf if files is not None else None
     channel.file = None
     channel.record = 0
+    channel.transfer = None
 
 
 def leave_adf(channel: Channel) -> None:

@@ -11,6 +11,8 @@ from emulator.iso.authenticate import authenticate
 from emulator.iso.binary import read_binary, update_binary
 from emulator.iso.cat import envelope, fetch, terminal_capability, terminal_profile, terminal_response
 from emulator.iso.identity import get_identity
+from emulator.iso.lifecycle import activate_file, deactivate_file
+from emulator.iso.objects import retrieve_data, set_data
 from emulator.iso.pin import change_pin, disable_pin, enable_pin, unblock_pin, verify
 from emulator.iso.record import increase, read_record, update_record
 from emulator.iso.search import search_record
@@ -36,6 +38,10 @@ UICC_COMMANDS: Final[dict[int, Handler]] = {
     key(INTERINDUSTRY, 0xDC): update_record,
     key(INTERINDUSTRY, 0xA2): search_record,
     key(PROPRIETARY, 0x32): increase,
+    key(PROPRIETARY, 0xCB): retrieve_data,
+    key(PROPRIETARY, 0xDB): set_data,
+    key(INTERINDUSTRY, 0x44): activate_file,
+    key(INTERINDUSTRY, 0x04): deactivate_file,
     key(INTERINDUSTRY, 0x20): verify,
     key(INTERINDUSTRY, 0x24): change_pin,
     key(INTERINDUSTRY, 0x26): disable_pin,
