@@ -63,6 +63,8 @@ def main() -> None:
     euicc demo                     a profile's way, from certificates to a network
     euicc demo --timings           with what the cryptography of each step takes
     euicc demo --profile FILE.der  with a profile package of your own
+    euicc demo --card FILE.card    and keep its card
+    euicc card new FILE.card       a card of your own
     euicc bench                    measure against the budgets
     """
 
@@ -87,6 +89,12 @@ def main() -> None:
     help="Show count and time of the cryptographic operations in each step; measuring makes the steps slower.",
 )
 @click.option(
+    "--card",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.card",
+    help="Keep the card there, with its profile; its keys are shown at the end.",
+)
+@click.option(
     "--bearer",
     type=click.Choice(["reader"]),
     default="reader",
@@ -94,7 +102,15 @@ def main() -> None:
     help="How the servers reach the card.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
-def demo(profile: Path | None, trace: Path | None, seed: int | None, timings: bool, bearer: str, as_json: bool) -> None:
+def demo(
+    profile: Path | None,
+    trace: Path | None,
+    seed: int | None,
+    timings: bool,
+    card: Path | None,
+    bearer: str,
+    as_json: bool,
+) -> None:
     """Bring a profile into a new card and the card into a network.
 
     Everything is made on the spot: certificates of CI, EUM, SM-DP and SM-SR, a card with its keys, a subscription.
@@ -105,7 +121,7 @@ def demo(profile: Path | None, trace: Path | None, seed: int | None, timings: bo
     from tools.demo.command import run
     from tools.demo.options import DemoOptions
 
-    run(DemoOptions(profile=profile, trace=trace, seed=seed, timings=timings), as_json=as_json)
+    run(DemoOptions(profile=profile, trace=trace, seed=seed, timings=timings, card=card), as_json=as_json)
 
 
 @main.command()
@@ -125,6 +141,33 @@ def bench(profile: Path | None, as_json: bool) -> None:
     from tools.bench.command import run
 
     run(profile, as_json=as_json)
+
+
+@main.group()
+def card() -> None:
+    """Cards in image files."""
+
+
+@card.command("new")
+@click.argument("path", metavar="FILE.card", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--eid", metavar="EID", help="32 digits, check digits included; drawn otherwise.")
+@click.option(
+    "--lab/--production",
+    default=True,
+    show_default=True,
+    help="With a key set on the ISD-R for work at a reader, or as it goes into the field.",
+)
+@click.option("--seed", type=int, metavar="N", help="Make the same card again: same N, same keys.")
+def card_new(path: Path, eid: str | None, lab: bool, seed: int | None) -> None:
+    """Make a card in a new image.
+
+    FILE.card is the card, in a SQLite file that one process at a time can have. FILE.card.pem holds the CI and the EUM
+    that it comes from, with their keys: with them an SM-DP that the card trusts can be made. Both are readable by their
+    owner only. The keys of a lab card are shown this once.
+    """
+    from tools.cards.command import make
+
+    make(path, eid=eid, lab=lab, seed=seed)
 
 
 if __name__ == "__main__":

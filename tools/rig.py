@@ -19,7 +19,7 @@ from emulator.card import Card
 from emulator.device.link import CardLink
 from emulator.device.modem import Modem
 from emulator.factory.eum import CardOrder, Eum, ManufacturedCard
-from emulator.memory import JournalBackend, Memory
+from emulator.memory import Backend, JournalBackend, Memory
 from smdp.keystore import MemoryKeyStore
 from smdp.server import SmDp
 from smsr.api.messages import Call, RegisterEisRequest
@@ -88,10 +88,12 @@ Connect = Callable[[Card], CardLink]
 """Puts a card into a reader."""
 
 
-def make_station(eum: Eum, source: Source, connect: Connect, observer: Observer = IGNORE) -> Station:
-    """Manufacture a lab card, put it into a device and switch that on."""
+def make_station(
+    eum: Eum, source: Source, connect: Connect, observer: Observer = IGNORE, backend: Backend | None = None
+) -> Station:
+    """Manufacture a lab card (in RAM unless a backend is given), put it into a device and switch that on."""
     factory = source.entropy("factory")
-    memory = Memory(JournalBackend())
+    memory = Memory(backend or JournalBackend())
     made = eum.manufacture(CardOrder(eid=make_eid(factory), lab=True), memory, factory)
     if made.lab is None:
         raise ToolError("a lab card was ordered and came without its key set")

@@ -9,6 +9,9 @@ from contextlib import ExitStack
 import click
 
 from apdu.errors import M2mError
+from emulator.factory.eum import ManufacturedCard
+from tools.cards.command import describe
+from tools.cards.make import new_files
 from tools.demo.flow import Demo
 from tools.demo.options import DemoOptions
 from tools.demo.report import Report, to_json
@@ -25,16 +28,20 @@ def run(options: DemoOptions, *, as_json: bool) -> None:
     """Run it and show it; M2mError when it fails, after what there is to say on standard output."""
     report = Report()
     try:
-        _run(options, Silent() if as_json else ConsoleView(), report)
+        made = _run(options, Silent() if as_json else ConsoleView(), report)
     except M2mError as error:
         if as_json:
             _print(report, options, str(error))
         raise
     if as_json:
         _print(report, options)
+    if options.card is not None and made is not None:
+        if not as_json:
+            click.echo()
+        describe(made, options.card, err=as_json)
 
 
-def _run(options: DemoOptions, view: View, report: Report) -> None:
+def _run(options: DemoOptions, view: View, report: Report) -> ManufacturedCard | None:
     source = Source(options.seed)
     profile = read_file(options.profile) if options.profile is not None else None
     with ExitStack() as stack:
@@ -43,7 +50,10 @@ def _run(options: DemoOptions, view: View, report: Report) -> None:
         if options.trace is not None:
             _keep_profile(options)
             trace = stack.enter_context(TraceFile(options.trace, source.entropy("trace").draw(16)))
-        Demo(source, view, report, profile=profile, timings=options.timings, trace=trace).run()
+        files = stack.enter_context(new_files(options.card)) if options.card is not None else None
+        demo = Demo(source, view, report, profile=profile, timings=options.timings, trace=trace, files=files)
+        demo.run()
+        return demo.made
 
 
 def _keep_profile(options: DemoOptions) -> None:

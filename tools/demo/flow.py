@@ -21,6 +21,7 @@ from emulator.profile import loader as _loader  # noqa: F401 - a card loads it a
 from emulator.readers.inprocess import VirtualReader
 from smdp.server import Installation, Order
 from smsr.api.eis_parts import SubscriptionAddress
+from tools.cards.make import CardFiles
 from tools.demo.link import WatchedLink
 from tools.demo.report import NetworkStatus, Report, Status, Step
 from tools.demo.stock import take_stock
@@ -78,8 +79,12 @@ class Demo:
         profile: ProfileFile | None,
         timings: bool,
         trace: TraceFile | None,
+        files: CardFiles | None = None,
     ) -> None:
         self.report = report
+        self.made: ManufacturedCard | None = None
+        """The card, once it is made."""
+        self._files = files
         self._source = source
         self._view = view
         self._profile = profile
@@ -128,12 +133,17 @@ class Demo:
         parties = make_parties(self._source.entropy("PKI"), self._source.clock())
         self._hide(parties.ci.key, parties.eum.key)
         self._hide(*(key for server in (parties.sm_sr, parties.sm_dp) for key in (server.key, server.tls_key)))
+        if self._files is not None:
+            self._files.write_trust(parties)
         return parties, "CI root; EUM, SM-SR, SM-DP certificates"
 
     def _register(self, parties: Parties) -> tuple[tuple[Servers, Station], str]:
         servers = make_servers(parties, self._source, self._watch)
-        station = make_station(make_eum(parties, self._source.entropy("EUM")), self._source, self._insert, self._watch)
+        eum = make_eum(parties, self._source.entropy("EUM"))
+        image = self._files.image if self._files is not None else None
+        station = make_station(eum, self._source, self._insert, self._watch, image)
         self.report.eid = station.eid
+        self.made = station.made
         self._hide(*_keys_of(station.made))
         register(servers, station, self._source.clock)
         reach(servers, station, self._source, self._watch)

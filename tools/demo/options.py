@@ -17,3 +17,5 @@ class DemoOptions:
     trace: Path | None = None
     seed: int | None = None
     timings: bool = False
+    card: Path | None = None
+    """The image that keeps the card."""
