@@ -45,7 +45,7 @@ def open_card(backend: ImageBackend) -> Card:
 
 
 def certificate(card: Card) -> bytes:
-    assert card.transmit(bytes.fromhex("00A4040010") + ECASD)[-2:] == b"\x90\x00"
+    assert card.transmit(bytes.fromhex("00A4040C10") + ECASD) == b"\x90\x00"
     return card.transmit(bytes.fromhex("80CA7F2100"))[:-2]
 
 
