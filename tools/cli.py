@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from apdu.errors import M2mError
+from tools.commands.reading import apdu, readers, script
 
 __all__ = ["main"]
 
@@ -168,6 +169,24 @@ def card_new(path: Path, eid: str | None, lab: bool, seed: int | None) -> None:
     from tools.cards.command import make
 
     make(path, eid=eid, lab=lab, seed=seed)
+
+
+@card.command("serve")
+@click.argument("path", metavar="FILE.card", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--vpcd", metavar="HOST:PORT", help="Where the virtual reader listens; 127.0.0.1:35963 otherwise.")
+def card_serve(path: Path, vpcd: str | None) -> None:
+    """Put a card into the virtual reader of pcscd.
+
+    Every PC/SC program then sees it (Debian packages pcscd and vsmartcard-vpcd). It comes back when pcscd restarts.
+    The reader's second slot is one port above the first. Ctrl-C takes the card out.
+    """
+    from tools.cards.serve import serve
+
+    serve(path, vpcd)
+
+
+for _command in (readers, apdu, script):
+    main.add_command(_command)
 
 
 if __name__ == "__main__":
