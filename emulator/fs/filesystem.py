@@ -7,6 +7,8 @@ body: it knows which nodes may have changed and asks the memory for them, so wha
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +23,7 @@ from apdu.command.fcp import (
     ProprietaryInformation,
     SecurityReference,
 )
+from emulator.fs.growth import FIRST_ID, NodeRecord, changes, grow, record_key
 from emulator.fs.pins import PinStore, is_application_pin
 from emulator.fs.resolve import Node, by_path
 from emulator.memory.store import Memory
@@ -59,8 +62,11 @@ class FileSystem:
         "_descriptors",
         "_directories",
         "_generation",
+        "_nodes",
+        "_original",
         "_states",
         "base",
+        "changes",
         "memory",
         "pins",
         "prefix",
@@ -68,7 +74,8 @@ class FileSystem:
     )
 
     def __init__(self, base: ProfileBase, memory: Memory, prefix: str) -> None:
-        self.base = base
+        self.base = self._original = base
+        """The profile with this card's own files: the shared base itself, while the card has made no changes."""
         self.memory = memory
         self.prefix = prefix
         self.pins = PinStore(base, memory, prefix)
@@ -80,6 +87,43 @@ class FileSystem:
         self._directories: dict[int, bytes] | None = None
         """FCP templates of directories, once they differ from those of the profile's other cards."""
         self._generation = 0
+        self._nodes: dict[int, Node] = {}
+        self.changes: dict[int, NodeRecord] = {}
+        """Files made, resized and deleted on the card, by node id."""
+        if changed := changes(memory, prefix):
+            self._grow(changed)
+
+    def _grow(self, changed: dict[int, NodeRecord]) -> None:
+        self.changes = changed
+        self.base, self._nodes = grow(self._original, changed)
+        self._descriptors = {}
+        self._directories = None
+
+    def change_tree(self, changed: Mapping[int, NodeRecord]) -> None:
+        """Carry out changes of the tree when the command ends well: the last thing that it does to files."""
+        for number, record in changed.items():
+            self.memory.put(record_key(self.prefix, number), record.value())
+        self._grow(dict(sorted({**self.changes, **changed}.items())))
+
+    def resize(self, node: FileNode, size: int) -> None:
+        """Give a file, not a link, another size."""
+        record = self.changes.get(node.id)
+        self.change_tree({node.id: NodeRecord(size=size) if record is None else replace(record, size=size)})
+
+    def delete_tree(self, node: Node, doomed: Iterable[Node]) -> None:
+        """Delete a node with all that lies in it, and everything that is stored about that."""
+        for gone in doomed:
+            for key in (f"{self.prefix}/f/{gone.id}", f"{self.prefix}/lcs/{gone.id}", record_key(self.prefix, gone.id)):
+                self.memory.delete(key)
+            self.changes.pop(gone.id, None)
+        if node.id < FIRST_ID:
+            self.change_tree({node.id: NodeRecord(deleted=True)})
+        else:
+            self._grow(self.changes)
+
+    def node(self, number: int) -> Node | None:
+        """The file or directory with an id, on a card with changes of its own."""
+        return self._nodes.get(number)
 
     def _stored(self, kind: str) -> frozenset[int]:
         prefix = f"{self.prefix}/{kind}/"

@@ -7,6 +7,7 @@ from typing import Final
 
 from apdu.command.cla import INTERINDUSTRY, PROPRIETARY, key
 from emulator.channels import Handler
+from emulator.iso.administration import create_file, delete_file, resize_file
 from emulator.iso.authenticate import authenticate
 from emulator.iso.binary import read_binary, update_binary
 from emulator.iso.cat import envelope, fetch, terminal_capability, terminal_profile, terminal_response
@@ -40,6 +41,9 @@ UICC_COMMANDS: Final[dict[int, Handler]] = {
     key(PROPRIETARY, 0x32): increase,
     key(PROPRIETARY, 0xCB): retrieve_data,
     key(PROPRIETARY, 0xDB): set_data,
+    key(INTERINDUSTRY, 0xE0): create_file,
+    key(INTERINDUSTRY, 0xE4): delete_file,
+    key(PROPRIETARY, 0xD4): resize_file,
     key(INTERINDUSTRY, 0x44): activate_file,
     key(INTERINDUSTRY, 0x04): deactivate_file,
     key(INTERINDUSTRY, 0x20): verify,

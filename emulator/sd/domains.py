@@ -26,7 +26,7 @@ def selectable(card: Card) -> Sequence[tuple[Aid, Directory | Application]]:
     """
     found: list[tuple[Aid, Directory | Application]] = []
     if card.profile is not None:
-        found += [(adf.aid, adf) for adf in card.profile.base.adfs if adf.aid is not None]
+        found += [(adf.aid, adf) for adf in card.profile.files.base.adfs if adf.aid is not None]
         found += [(domain.aid, domain) for domain in card.profile.selectable_domains(card)]
     for domain in (IsdR(card), Ecasd(card)):
         found.append((domain.aid, domain))

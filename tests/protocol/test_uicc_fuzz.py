@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.scale import count
 from tests.unit.fs.builder import ISIM, USIM, SmallCard, pin, standard
 
-INSTRUCTIONS = bytes.fromhex("A4B0D6B2DCA220242628 2C88 3278 1012 14AA C2F2 C070 CBDB 4404")
+INSTRUCTIONS = bytes.fromhex("A4B0D6B2DCA220242628 2C88 3278 1012 14AA C2F2 C070 CBDB 4404 E0E4D4")
 _FIDS = (0x3F00, 0x7FFF, 0x7F10, 0x2FE2, 0x2F06, 0x6F07, 0x6F38, 0x6F39, 0x6F3A, 0x6F3B, 0x5FC0)
 FIDS = [fid.to_bytes(2, "big") for fid in _FIDS]
-LEGAL = {0x61, 0x62, 0x63, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x90, 0x91, 0x93, 0x98}
+LEGAL = {0x61, 0x62, 0x63, 0x65, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x90, 0x91, 0x93, 0x98}
 COUNTERS = ("/pin/", "/puk/", "/aka/")
 MILENAGE_K, MILENAGE_OPC = "465B5CE8B199B49FAA5F0A2EE238A6BC", "CD63CB71954A9F4E48A5994E37A02BAF"
 

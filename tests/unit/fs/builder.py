@@ -294,7 +294,7 @@ class SmallCard:
 
     def selectable(self) -> list[tuple[Aid, Directory | Application]]:
         """The ADFs, then the other applications."""
-        adfs = self.base.adfs if self.base is not None else ()
+        adfs = self.files.base.adfs if self.files is not None else ()
         found: list[tuple[Aid, Directory | Application]] = [(adf.aid, adf) for adf in adfs if adf.aid is not None]
         return found + [(application.aid, application) for application in self.applications]
 
