@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from apdu.errors import M2mError
+from tools.commands.cards import card_info
 from tools.commands.reading import apdu, readers, script
 
 __all__ = ["main"]
@@ -144,6 +145,19 @@ def bench(profile: Path | None, as_json: bool) -> None:
     run(profile, as_json=as_json)
 
 
+@main.command()
+def doctor() -> None:
+    """Check what a card in a reader needs, and say how to mend it.
+
+    Looked at are Python and its packages, pcscd, its virtual reader (vpcd) with its configuration, and whether this user
+    reaches them. The exit code is 1 when something is missing.
+    """
+    from tools.doctor import run
+
+    if not run():
+        raise SystemExit(1)
+
+
 @main.group()
 def card() -> None:
     """Cards in image files."""
@@ -187,6 +201,7 @@ def card_serve(path: Path, vpcd: str | None) -> None:
 
 for _command in (readers, apdu, script):
     main.add_command(_command)
+card.add_command(card_info)
 
 
 if __name__ == "__main__":
