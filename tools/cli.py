@@ -14,8 +14,7 @@ from typing import Any
 import click
 
 from apdu.errors import M2mError
-from tools.commands.cards import card_info
-from tools.commands.reading import apdu, readers, script
+from tools.commands.table import CARD, MAIN
 
 __all__ = ["main"]
 
@@ -199,9 +198,9 @@ def card_serve(path: Path, vpcd: str | None) -> None:
     serve(path, vpcd)
 
 
-for _command in (readers, apdu, script):
-    main.add_command(_command)
-card.add_command(card_info)
+for _group, _commands in ((main, MAIN), (card, CARD)):
+    for _command in _commands:
+        _group.add_command(_command)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 from apdu.channel.scp03 import SecurityLevel
 from apdu.channel.scp03_host import Scp03Host
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import SW, StatusWord
-from apdu.errors import SecurityError, StatusError
+from apdu.errors import LocalProtocolError, SecurityError, StatusError
 from apdu.gp.codes import Ins
 from apdu.keys.secret import KeySet
+from apdu.script import ApduScript, Done, Run
 from apdu.trace import ChannelEvent
 from apdu.trace.events import Layer, Side
 from tools.errors import ToolError
@@ -19,9 +20,13 @@ from tools.reader.connection import OpenCard
 
 __all__ = ["MAX_CLEAR", "SecurityDomain", "select_application"]
 
+T = TypeVar("T")
+
 MAX_CLEAR: Final = 239
 """Data bytes of a command that fit at every level with 8-byte MACs."""
 _CHALLENGE: Final = 8
+_GOES_ON: Final = (0x90, 0x91, 0x61, 0x62, 0x63)
+"""SW1 of answers after which the rest of a batch is sent."""
 
 
 def select_application(card: OpenCard, aid: bytes) -> bytes:
@@ -79,6 +84,21 @@ class SecurityDomain:
         if not response.status.is_success:
             raise self._refused(what, response.status)
         return response.data
+
+    def run(self, script: ApduScript[T]) -> T:
+        """Run a script whose commands are for this domain."""
+        steps = Run(script)
+        step = steps.start()
+        while not isinstance(step, Done):
+            if step.target != self._aid:
+                raise LocalProtocolError(f"a script for {step.target} at {self._aid.hex().upper()}")
+            answers: list[ResponseApdu] = []
+            for command in step.commands:
+                answers.append(self.send(command))
+                if answers[-1].sw >> 8 not in _GOES_ON:
+                    break
+            step = steps.feed(answers)
+        return step.result
 
     def _refused(self, what: str, status: StatusWord) -> Exception:
         if int(status) == SW.SECURITY_STATUS and self._session is None:

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of this folder, by where they belong: `euicc ...` and `euicc card ...`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from tools.commands.cards import card_info
+from tools.commands.reading import apdu, readers, script
+
+__all__ = ["CARD", "MAIN"]
+
+MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script)
+CARD: Final[tuple[click.Command, ...]] = (card_info,)
