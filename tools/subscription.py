@@ -203,7 +203,8 @@ def _parameters(following: Iterable[ProfileElement]) -> AlgorithmParameters:
                 constants = MilenageConstants.from_bytes(
                     found.rotation or DEFAULT_ROTATION, found.xoring or DEFAULT_XORING
                 )
-            return AlgorithmParameters(found.algorithm, found.key, found.opc, found.options[0], constants)
+            runs = 1 if found.keccak_rounds is None else found.keccak_rounds
+            return AlgorithmParameters(found.algorithm, found.key, found.opc, found.options[0], constants, runs)
     raise ToolError("the profile's USIM has no authentication key (akaParameter): use another profile")
 
 

@@ -77,7 +77,9 @@ def has_service(naa: Naa, number: int) -> bool:
 
 def algorithm_of(spec: NaaSpec) -> AkaAlgorithm:
     """The algorithm under the keys of a profile; 9864 when the card has none of that kind."""
-    parameters = AlgorithmParameters(spec.algorithm, spec.key.reveal(), spec.opc, spec.options)
+    parameters = AlgorithmParameters(
+        spec.algorithm, spec.key.reveal(), spec.opc, spec.options, iterations=spec.keccak_rounds
+    )
     if spec.algorithm == _MILENAGE:
         constants = MilenageConstants.from_bytes(spec.rotation, spec.xoring)
         parameters = AlgorithmParameters(spec.algorithm, spec.key.reveal(), spec.opc, spec.options, constants)

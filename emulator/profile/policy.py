@@ -14,6 +14,8 @@ SERVICES: Final = frozenset(
         "isim",
         "csim",  # files and keys; no CDMA algorithm runs
         "milenage",
+        "tuak128",
+        "tuak256",
         "usim-test-algorithm",
         "ber-tlv",
         "dfLink",

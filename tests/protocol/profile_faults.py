@@ -118,7 +118,7 @@ REFUSED: list[tuple[str, tuple[Part, ...], Status]] = [
     ("version", (header(major_version=4),), S.UNSUPPORTED_PROFILE_VERSION),
     ("version", (header(major_version=1),), S.UNSUPPORTED_PROFILE_VERSION),
     ("service not supported", (services("usim", "javacard"),), S.FEATURE_NOT_SUPPORTED),
-    ("service not supported", (services("tuak128"),), S.FEATURE_NOT_SUPPORTED),
+    ("service not supported", (services("cave"),), S.FEATURE_NOT_SUPPORTED),
     ("service unknown", (services("usim", "tag-9F25"),), S.FEATURE_NOT_SUPPORTED),
     (
         "template unknown",
@@ -143,7 +143,11 @@ REFUSED: list[tuple[str, tuple[Part, ...], Status]] = [
     ("template of another element", (HEADER, changed(MF, "mf/templateID", "2.4")), S.TEMPLATE_NOT_SUPPORTED),
     ("second USIM", (*BEFORE, USIM, changed(changed(USIM, "usim/adf-usim/fid", "7FD1"), "usim/adf-usim/aid",
                                              "A0000000871002FF49FF0590")), S.FEATURE_NOT_SUPPORTED),
-    ("TUAK", (*BEFORE, USIM, aka(algorithmID=2)), S.FEATURE_NOT_SUPPORTED),
+    ("TUAK with an OPc", (*BEFORE, USIM, aka(algorithmID=2)), S.BAD_VALUES),
+    ("TUAK with RES of 256 bits",
+     (*BEFORE, USIM, aka(algorithmID=2, algorithmOptions="03", opc="5A" * 32)), S.BAD_VALUES),
+    ("TUAK without Keccak", (*BEFORE, USIM, aka(algorithmID=2, opc="5A" * 32, numberOfKeccak=0)), S.BAD_VALUES),
+    ("TUAK key", (*BEFORE, USIM, aka(algorithmID=2, key="5B" * 24, opc="5A" * 32)), S.BAD_VALUES),
     ("algorithm unknown", (*BEFORE, USIM, aka(algorithmID=9)), S.FEATURE_NOT_SUPPORTED),
     ("key type", (*BEFORE, sd("keySets/0/type", "A1")), S.FEATURE_NOT_SUPPORTED),
     (

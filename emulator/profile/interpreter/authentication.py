@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from apdu.aka.algorithm import RES_BITS
+from apdu.aka.parameters import MAX_RES_BITS
 from apdu.keys.secret import SecretKey
 from apdu.profile.elements.authentication import (
     DEFAULT_ROTATION,
@@ -28,8 +30,16 @@ __all__ = ["define_aka", "define_cdma"]
 
 _MILENAGE: Final = 1
 _TUAK: Final = 2
-_SERVICES: Final = {_MILENAGE: "milenage", _TUAK: "tuak128", 3: "usim-test-algorithm"}
+_TEST: Final = 3
 _KEY_BYTES: Final = 16
+_LONG_KEY_BYTES: Final = 32
+_SERVICES: Final = {
+    (_MILENAGE, _KEY_BYTES): "milenage",
+    (_TUAK, _KEY_BYTES): "tuak128",
+    (_TUAK, _LONG_KEY_BYTES): "tuak256",
+    (_TEST, _KEY_BYTES): "usim-test-algorithm",
+}
+_OPC_BYTES: Final = {_MILENAGE: 16, _TUAK: 32}
 _MAX_SEQ: Final = (1 << 43) - 1
 _FROM_ZERO: Final = (0,) * 32
 """DEFAULT of sqnInit."""
@@ -78,12 +88,16 @@ def _source(assembly: Assembly, mapping: MappingParameter) -> NaaSpec:
 def _algorithm(
     assembly: Assembly, adf: Directory, given: AlgoParameter, sqn: tuple[int, int, int, tuple[int, ...]]
 ) -> NaaSpec:
-    service = _SERVICES.get(given.algorithm)
-    if service is None:
+    if given.algorithm not in (_MILENAGE, _TUAK, _TEST):
         raise Refused(Status.FEATURE_NOT_SUPPORTED, f"authentication algorithm {given.algorithm} is not supported")
-    assembly.require_service(service)
-    if len(given.key) != _KEY_BYTES or (given.algorithm == _MILENAGE and len(given.opc) != _KEY_BYTES):
+    service = _SERVICES.get((given.algorithm, len(given.key)))
+    if service is None or len(given.opc) != _OPC_BYTES.get(given.algorithm, len(given.opc)):
         raise Refused(Status.BAD_VALUES, f"a key of {len(given.key)} bytes, OPc of {len(given.opc)}")
+    assembly.require_service(service)
+    if given.algorithm != _MILENAGE and RES_BITS.get(given.options[0] & 0x07, MAX_RES_BITS + 1) > MAX_RES_BITS:
+        raise Refused(Status.BAD_VALUES, f"algorithmOptions {given.options.hex().upper()}")
+    if given.keccak_rounds == 0:
+        raise Refused(Status.BAD_VALUES, "numberOfKeccak is 0")
     if not assembly.policy.test_keys and is_test_key(given.key):
         raise Refused(Status.BAD_VALUES, "a published test key")
     options, delta, age, init = sqn

@@ -176,6 +176,8 @@ def test_subscribers() -> None:
 
 def test_bad_subscribers_are_refused() -> None:
     with pytest.raises(UnsupportedAlgorithm):
+        _auc(AlgorithmParameters(4, K, OPC))
+    with pytest.raises(DecodeError):
         _auc(AlgorithmParameters(AlgorithmId.TUAK, K, OPC))
     with pytest.raises(DecodeError):
         _auc(AlgorithmParameters(AlgorithmId.MILENAGE, K[:-1], OPC))
