@@ -80,7 +80,10 @@ class SecurityDomain:
 
     def expect(self, command: CommandApdu, what: str) -> bytes:
         """The data of a successful answer; StatusError for any other."""
-        response = self.send(command)
+        return self.accept(self.send(command), what)
+
+    def accept(self, response: ResponseApdu, what: str) -> bytes:
+        """The data of a successful answer; StatusError for any other."""
         if not response.status.is_success:
             raise self._refused(what, response.status)
         return response.data

@@ -19,7 +19,7 @@ from tools.reader.connection import OpenCard
 from tools.reader.domain import SecurityDomain
 from tools.reader.files import Application, Files
 
-__all__ = ["CardInfo", "gather"]
+__all__ = ["CardInfo", "gather", "protocol_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +98,12 @@ def _isd_r_data(
 ) -> tuple[ExtendedCardResources | None, tuple[tuple[int, int], ...]]:
     resources, recognition = _object(isd_r, ExtendedCardResources.TAG), _object(isd_r, 0x0066)
     protocols = () if recognition is None else CardData.from_tlv(recognition).recognition.protocols
-    found = tuple(_protocol(each.oid) for each in protocols)
+    found = tuple(protocol_of(each.oid) for each in protocols)
     return None if resources is None else ExtendedCardResources.from_tlv(resources), found
 
 
-def _protocol(oid: bytes) -> tuple[int, int]:
-    """{globalPlatform 4 scp i}: the two last arcs (GPCS H.3)."""
+def protocol_of(oid: bytes) -> tuple[int, int]:
+    """A secure channel protocol and its options from {globalPlatform 4 scp i}: the two last arcs (GPCS H.3)."""
     arcs: list[int] = []
     value = 0
     for byte in oid:

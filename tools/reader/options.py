@@ -14,7 +14,16 @@ from typing import Any, Final, TypeVar
 
 import click
 
-__all__ = ["ReaderOptions", "StaticKeys", "card_options", "read_aid", "read_byte", "read_hex", "reader_options"]
+__all__ = [
+    "ReaderOptions",
+    "StaticKeys",
+    "card_options",
+    "read_aid",
+    "read_byte",
+    "read_hex",
+    "read_keys",
+    "reader_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,7 +53,7 @@ class ReaderOptions:
     as_json: bool = False
 
 
-def _read_keys(ctx: click.Context, param: click.Parameter, value: str | None) -> StaticKeys | None:
+def read_keys(ctx: click.Context, param: click.Parameter, value: str | None) -> StaticKeys | None:
     """Three keys of the same length; what is wrong is said without showing any of it."""
     if value is None:
         return None
@@ -114,7 +123,7 @@ _KEYS: Final = (
     click.option(
         "-k",
         "--key",
-        callback=_read_keys,
+        callback=read_keys,
         metavar="ENC:MAC:DEK",
         envvar="EUICC_KEY",
         help="SCP03 keys of the security domain, hexadecimal; EUICC_KEY keeps them out of the list of processes.",
