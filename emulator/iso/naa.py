@@ -20,6 +20,7 @@ from emulator.profile.base import Directory, NaaSpec
 __all__ = ["EF_UST", "Kind", "Naa", "algorithm_of", "current_naa", "has_service", "kind_of", "require_pin"]
 
 EF_UST: Final = 0x6F38
+_EF_IST: Final = 0x6F07
 _MILENAGE: Final = 1
 
 
@@ -66,8 +67,8 @@ def require_pin(channel: Channel, adf: Directory) -> None:
 
 
 def has_service(naa: Naa, number: int) -> bool:
-    """Whether a service of EF.UST is available (TS 31.102 4.2.8); a missing file has none."""
-    table = naa.files.find(naa.adf, EF_UST)
+    """Whether a service is available (EF.UST of TS 31.102 4.2.8, EF.IST of TS 31.103 4.2.7); no file, no service."""
+    table = naa.files.find(naa.adf, _EF_IST if naa.kind is Kind.ISIM else EF_UST)
     if table is None:
         return False
     body = naa.files.body(table)

@@ -13,6 +13,8 @@ SERVICES: Final = frozenset(
         "usim",
         "isim",
         "csim",  # files and keys; no CDMA algorithm runs
+        "gba-usim",
+        "gba-isim",
         "milenage",
         "tuak128",
         "tuak256",
