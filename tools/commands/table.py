@@ -8,10 +8,11 @@ from typing import Final
 import click
 
 from tools.commands.cards import card_info
+from tools.commands.files import fs
 from tools.commands.gp import gp
 from tools.commands.reading import apdu, readers, script
 
 __all__ = ["CARD", "MAIN"]
 
-MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp)
+MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)

@@ -137,9 +137,10 @@ class Files:
         for at in range(0, len(data), _PIECE):
             self._expect(_binary(0xD6, offset + at, data[at : at + _PIECE]), "UPDATE BINARY")
 
-    def update_record(self, number: int, data: bytes) -> None:
-        """UPDATE RECORD of the selected file."""
-        self._expect(CommandApdu(0x00, 0xDC, number, 0x04, data), f"UPDATE RECORD {number}")
+    def update_record(self, number: int, data: bytes, cyclic: bool = False) -> None:
+        """UPDATE RECORD of the selected file; the oldest of a cyclic one, in mode "previous"."""
+        command = CommandApdu(0x00, 0xDC, 0, 0x03, data) if cyclic else CommandApdu(0x00, 0xDC, number, 0x04, data)
+        self._expect(command, "UPDATE RECORD")
 
     def verify(self, reference: int, code: bytes) -> None:
         """VERIFY a PIN or ADM code; the code is padded to eight bytes."""
@@ -163,6 +164,8 @@ class Files:
 def _verdict(status: StatusWord) -> str:
     if status.name == "AUTHENTICATION_BLOCKED":
         return f"{status}: it has to be unblocked first"
+    if status.name == "DATA_INVALIDATED":
+        return "the code is disabled, so it is not asked for: leave it out"
     return f"wrong code, {status.meaning}" if status.name == "TRIES_LEFT" else str(status)
 
 
