@@ -20,10 +20,12 @@ from apdu.errors import DecodeError
 from apdu.gp.codes import KVN_SCP03, KVN_SCP80, KVN_SCP81, KVN_TOKEN, Ins, LifeCycle, Privilege
 from apdu.gp.delete import DeleteKeys, DeleteObject, decode_delete
 from apdu.gp.install import (
+    InstallForExtradition,
     InstallForInstall,
     InstallForInstallAndMakeSelectable,
     InstallForMakeSelectable,
     InstallForPersonalization,
+    InstallForRegistryUpdate,
     decode_install,
 )
 from apdu.gp.keys import KEY_REFERENCE_DGI
@@ -36,6 +38,7 @@ from apdu.tlv.scan import Tlv, ber, scan, split, split_dgi
 from emulator.channels import Channel, Handler
 from emulator.errors import CardError
 from emulator.profile.base import DomainKey
+from emulator.sd.association import extradite, update_registry
 from emulator.sd.data import COMMON_DATA, no_data
 from emulator.sd.domain import OPENING, SCP03_PARAMETER, DataObject, SecurityDomain, authorised, domain_of, session_keys
 from emulator.sd.isdp import own_isd_p_receiver
@@ -76,7 +79,7 @@ class AppRecord(Template, tag=0x30, clause="GPCS 6.6"):
 
 
 def _install(channel: Channel, command: CommandApdu) -> bytes:
-    """Install a supplementary security domain, or name the application that the next STORE DATA personalise."""
+    """Install a supplementary security domain, move or change what is under it, or name what STORE DATA personalise."""
     authorised(channel)
     domain = _profile_domain(channel)
     if command.p2:
@@ -93,6 +96,10 @@ def _install(channel: Channel, command: CommandApdu) -> bytes:
         domain.make_selectable(install)
     elif isinstance(install, InstallForInstall):
         domain.install(install)
+    elif isinstance(install, InstallForExtradition):
+        extradite(domain, install)
+    elif isinstance(install, InstallForRegistryUpdate):
+        update_registry(domain, install)
     else:
         raise CardError(SW.WRONG_P1P2)
     return _INSTALLED
@@ -221,8 +228,14 @@ class ProfileDomain(SecurityDomain):
 
     def require_privilege(self, privilege: Privilege) -> None:
         """Refuse (6985) what the domain has no privilege for."""
-        if not Privilege.from_bytes_field(self.record.privileges) & privilege:
+        if not self.privileges & privilege:
             raise CardError(SW.CONDITIONS_OF_USE)
+
+    @property
+    def privileges(self) -> Privilege:
+        """As the registry has them now: another domain may have changed them while this one was selected."""
+        record = self.profile.application(self.aid) or self.record
+        return Privilege.from_bytes_field(record.privileges)
 
     def entries(self, scope: StatusScope) -> Iterator[RegistryEntry]:
         """The domain itself for scope 80; what is under it for scope 40; no load files are ever listed."""
@@ -255,7 +268,8 @@ class ProfileDomain(SecurityDomain):
             parent = above.parent if above is not None else None
         return False
 
-    def _require_mine(self, aid: Aid) -> AppRecord:
+    def require_mine(self, aid: Aid) -> AppRecord:
+        """An application that is associated with this domain; 6A88 when there is none."""
         record = self.profile.application(aid)
         if record is None or not self._is_mine(record):
             raise CardError(SW.REFERENCED_DATA_NOT_FOUND)
@@ -267,8 +281,8 @@ class ProfileDomain(SecurityDomain):
             raise CardError(SW.REFERENCED_DATA_NOT_FOUND)
         aid = install.instance
         taken = {known for known, _ in self.card.selectable()} | {item.aid for item in self.profile.applications()}
-        own = Privilege.from_bytes_field(self.record.privileges)
-        if aid in taken or not install.privileges & Privilege.SECURITY_DOMAIN or install.privileges & ~own:
+        beyond = install.privileges & ~self.privileges
+        if aid in taken or not install.privileges & Privilege.SECURITY_DOMAIN or beyond:
             raise CardError(SW.WRONG_DATA)
         if install.token:
             raise CardError(SW.WRONG_DATA)
@@ -288,14 +302,14 @@ class ProfileDomain(SecurityDomain):
 
     def make_selectable(self, install: InstallForMakeSelectable) -> None:
         """INSTALLED becomes SELECTABLE (GPCS 11.5.2.3.3)."""
-        record = self._require_mine(install.instance)
+        record = self.require_mine(install.instance)
         if record.state != LifeCycle.INSTALLED:
             raise CardError(SW.CONDITIONS_OF_USE)
         self.profile.save(replace(record, state=LifeCycle.SELECTABLE))
 
     def delete(self, aid: Aid) -> None:
         """An application that nothing is associated with (GPCS 11.2)."""
-        record = self._require_mine(aid)
+        record = self.require_mine(aid)
         if any(item.parent == aid for item in self.profile.applications()):
             raise CardError(SW.CONDITIONS_OF_USE)
         if any(channel.application is not None and channel.application.aid == aid for channel in self._channels()):
@@ -313,7 +327,7 @@ class ProfileDomain(SecurityDomain):
             self.record = replace(self.record, state=state)
             self.profile.save(self.record)
             return
-        record = self._require_mine(aid)
+        record = self.require_mine(aid)
         if state not in (_LOCKED, 0x00):
             raise CardError(SW.WRONG_P1P2)
         if bool(record.state & _LOCKED) == bool(state):
@@ -327,7 +341,7 @@ class ProfileDomain(SecurityDomain):
                 raise CardError(SW.CONDITIONS_OF_USE)
             forward_to(channel, own_isd_p_receiver(self.profile.aid))
             return
-        record = self._require_mine(aid)
+        record = self.require_mine(aid)
         target = self.profile.domain(self.card, aid)
         if target is None or record.state & _LOCKED:
             raise CardError(SW.CONDITIONS_OF_USE)
