@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.require import demanded
 from tests.scale import count, scale
+from tools.pcscd import SOCKET_VARIABLE
 
 
 def pytest_configure() -> None:
@@ -19,6 +22,9 @@ def pytest_configure() -> None:
         demanded()
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
+    # No test reaches the machine's own readers: what there is of PC/SC is what tests/pcsc starts.
+    private = Path(tempfile.gettempdir(), f"euicc-tests-{os.getpid()}")
+    os.environ[SOCKET_VARIABLE] = str(private / "run" / "pcscd.comm")
     settings.register_profile(
         "euicc",
         max_examples=count("hypothesis_examples"),

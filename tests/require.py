@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.pcscd import obstacle
+
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
@@ -54,11 +56,7 @@ def _program(*names: str) -> Probe:
 
 
 def _pcsc() -> str | None:
-    if (reason := _program("pcscd")()) is not None:
-        return reason
-    if any(Path("/usr/lib/pcsc/drivers/serial").glob("libifdvpcd*")):
-        return None
-    return "pcscd has no virtual reader (Debian package vsmartcard-vpcd)"
+    return obstacle() or _program("opensc-tool", "pcsc_scan")()
 
 
 def _postgres() -> str | None:

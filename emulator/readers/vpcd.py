@@ -16,6 +16,7 @@ from enum import Enum, IntEnum, unique
 from threading import Event
 from typing import Final
 
+from apdu.errors import RemoteProtocolError
 from emulator.atr import ATR
 from emulator.card import Card
 
@@ -27,6 +28,8 @@ _LENGTH: Final = 2
 _CHUNK: Final = 1 << 16
 _RETRY: Final = 0.5
 """Seconds from one attempt to reach the driver to the next."""
+_ABSENCE: Final = 1.0
+"""Seconds for which a card stays away once its connection has ended, so that pcscd notices."""
 _PATIENCE: Final = 3.0
 """Seconds of silence after which the driver is taken to be busy with another card: it polls much more often."""
 
@@ -42,7 +45,11 @@ class Control(IntEnum):
 
 
 class Slot:
-    """The card's end of one connection: bytes from the driver in, bytes for it out. Any split of the input will do."""
+    """The card's end of one connection: bytes from the driver in, bytes for it out. Any split of the input will do.
+
+    A command without power is a RemoteProtocolError, upon which the card should leave: cards were changed between two
+    looks of pcscd, and leaving is what tells it.
+    """
 
     __slots__ = ("_buffer", "_card")
 
@@ -68,6 +75,8 @@ class Slot:
 
     def _carry_out(self, body: bytes) -> bytes | None:
         if len(body) > 1:
+            if not self._card.powered:
+                raise RemoteProtocolError("a command without power: the driver takes this card for the one before")
             return self._card.transmit(body)
         match body[0] if body else None:
             case Control.GET_ATR:
@@ -116,6 +125,7 @@ class VpcdReader:
                     self._serve(connection)
                 self._socket = None
             self._card.power_off()
+            self._stopped.wait(_ABSENCE)
 
     def stop(self) -> None:
         """End `run`."""
@@ -145,7 +155,7 @@ class VpcdReader:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                 if answer := slot.receive(data):
                     connection.sendall(answer)
-        except OSError:
+        except (OSError, RemoteProtocolError):
             pass  # a connection that breaks is a card that is pulled out
         if self._state is SlotState.INSERTED and not self._stopped.is_set():
             self._tell(SlotState.REMOVED)

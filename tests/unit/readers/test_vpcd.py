@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from apdu.errors import RemoteProtocolError
 from emulator.atr import ATR
 from emulator.factory.eum import Bootstrap
 from emulator.readers.vpcd import Slot, SlotState, VpcdReader
@@ -54,7 +55,6 @@ DIALOGUES: list[tuple[list[bytes], list[bytes]]] = [
     ([ON, SELECT_ECASD], [b"\x90\x00"]),
     ([ON, SELECT_ECASD, GET_ATR, RESET, GET_EID], [b"\x90\x00", ATR, b"\x6d\x00"]),
     ([ON, SELECT_ECASD, OFF, ON, GET_EID], [b"\x90\x00", b"\x6d\x00"]),
-    ([SELECT_ECASD], [b""]),
     ([b"\x03", b"\x05", b"\xff", b"", GET_ATR], [ATR]),
     ([ON, b"\x00\xa4"], [b"\x67\x00"]),
     ([ON, bytes(65_007)], [b"\x67\x00"]),
@@ -75,6 +75,11 @@ def test_dialogue(lab: Lab, sent: list[bytes], answers: list[bytes]) -> None:
     got = frames(slot.receive(whole))
     assert [len(body) > 2 or body for body in got] == [len(body) > 2 or body for body in answers]
     assert got == answers
+
+
+def test_a_command_without_power(lab: Lab) -> None:
+    with pytest.raises(RemoteProtocolError, match="without power"):
+        Slot(lab.card).receive(frame(GET_ATR, SELECT_ECASD))
 
 
 @pytest.mark.parametrize("sent, answers", DIALOGUES[:-1], ids=map(str, range(len(DIALOGUES) - 1)))
@@ -159,7 +164,8 @@ class Running:
 
 
 @pytest.fixture
-def driver() -> Iterator[Driver]:
+def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    monkeypatch.setattr("emulator.readers.vpcd._ABSENCE", 0.01)
     made = Driver()
     yield made
     made.close()
@@ -226,6 +232,16 @@ def test_removal_in_the_middle_of_a_message_ends_the_session(driver: Driver, run
     driver.accept()
     driver.send(ON)
     assert driver.ask(GET_EID) == b"\x6d\x00"
+
+
+def test_a_card_leaves_when_it_gets_commands_without_power(driver: Driver, run: Callable[[], Running]) -> None:
+    running = run()
+    driver.accept()
+    driver.send(GET_ATR, SELECT_ECASD)
+    until(lambda: running.states == [SlotState.INSERTED, SlotState.REMOVED])
+    driver.accept()
+    driver.send(ON)
+    assert driver.ask(SELECT_ECASD) == b"\x90\x00"
 
 
 def test_power_off_before_the_answer_is_read(driver: Driver, run: Callable[[], Running]) -> None:
