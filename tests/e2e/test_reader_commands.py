@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.e2e.runner import run as run_demo
+from tests.support.profile import subscriber
 from tools.cli import main
 
 ISD_R = "A0000005591010FFFFFFFF8900000100"
@@ -147,3 +148,75 @@ def test_info_of_a_card_without_a_profile(tmp_path: Path) -> None:
     assert (info["iccid"], info["name"], info["applications"]) == (None, None, [])
     assert info["isd_r"]["protocols"] == ["SCP80 i=00", "SCP81 i=00"]
     assert "no SCP03 keys" in Desk(path, ":".join(["00" * 16] * 3)).fails("card", "info", keys=True)
+
+
+# --- profiles
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packages")
+    for number in (5, 6):
+        (folder / f"{number}.der").write_bytes(subscriber(number).package)
+    return folder
+
+
+def states(desk: Desk) -> dict[str, str]:
+    return {each["aid"][26:30]: each["state"] for each in desk.json("profile", "list", keys=True)}
+
+
+def test_the_life_of_a_profile(desk: Desk, packages: Path) -> None:
+    shown = desk.ok("profile", "install", packages / "5.der", keys=True)
+    assert f"installed, ICCID {subscriber(5).iccid}" in shown
+    assert states(desk) == {"0010": "ENABLED", "0011": "DISABLED"}
+    assert f"the card shows ICCID {subscriber(5).iccid}" in desk.ok("profile", "enable", "0011", keys=True)
+    assert states(desk) == {"0010": "DISABLED", "0011": "ENABLED"}
+    assert desk.json("card", "info")["iccid"] == str(subscriber(5).iccid)
+    assert desk.json("profile", "enable", FIRST, keys=True)["done"] == "enabled"
+    assert "deleted" in desk.ok("profile", "delete", "0011", keys=True)
+    assert states(desk) == {"0010": "ENABLED"}
+    assert FIRST in desk.ok("profile", "list", keys=True)
+
+
+def test_what_cannot_be_done_to_a_profile(desk: Desk, packages: Path) -> None:
+    before = states(desk)
+    assert "6985" in desk.fails("profile", "delete", "0010", keys=True)
+    assert "6985" in desk.fails("profile", "disable", "0010", keys=True)  # nothing could take over
+    assert "no ISD-P" in desk.fails("profile", "enable", "0099", keys=True)
+    assert "no AID of an ISD-P" in desk.fails("profile", "enable", "xyz", keys=True)
+    assert "not the AID of an ISD-P" in desk.fails("profile", "enable", ISD_R, keys=True)
+    assert "-k ENC:MAC:DEK" in desk.fails("profile", "list")
+    assert "are these the keys" in desk.fails("profile", "list", "-k", ":".join(["00" * 16] * 3))
+    install = ["profile", "install", packages / "6.der"]
+    assert "name another with --aid" in desk.fails(*install, "--aid", "0010", keys=True)
+    assert "not-enough-memory" in desk.fails(*install, "--memory", 100, keys=True)
+    assert states(desk) == before
+
+
+def test_packages_and_trust_that_do_not_fit(desk: Desk, packages: Path, tmp_path: Path) -> None:
+    before = states(desk)
+    file = tmp_path / "file"
+    file.write_bytes(subscriber(6).package[:-1])
+    assert "element" in desk.fails("profile", "install", file, keys=True)
+    file.write_bytes(b"no profile")
+    assert str(file) in desk.fails("profile", "install", file, keys=True)
+    install = ["profile", "install", packages / "6.der"]
+    other = tmp_path / "other.card"
+    assert CliRunner().invoke(main, ["card", "new", str(other)]).exit_code == 0
+    assert "not one of this CI and EUM" in desk.fails(*install, "--trust", f"{other}.pem", keys=True)
+    assert "no certificates" in desk.fails(*install, "--trust", packages / "6.der", keys=True)
+    pem = Path(f"{desk.path}.pem").read_text()
+    file.write_text("".join(re.findall(r"-----BEGIN CERT.*?-----END CERTIFICATE-----\n", pem, re.DOTALL)))
+    assert "private key is missing" in desk.fails(*install, "--trust", file, keys=True)
+    assert "cannot be read" in desk.fails(*install, "--trust", tmp_path / "none", keys=True)
+    assert states(desk) == before
+
+
+def test_a_trace_of_an_installation_holds_no_keys(desk: Desk, packages: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    result = desk.run("profile", "install", packages / "5.der", "--apdu-trace", "--trace-file", trace, keys=True)
+    assert result.exit_code == 0, result.output
+    written = (trace.read_text() + result.stderr).upper()
+    secrets = [*desk.keys.split(":"), subscriber(5).k.hex(), subscriber(5).opc.hex()]
+    assert not [secret for secret in secrets if secret.upper() in written]
+    assert "ES8.ESTABLISHISDPKEYSET" in written

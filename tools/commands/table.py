@@ -10,9 +10,10 @@ import click
 from tools.commands.cards import card_info
 from tools.commands.files import fs
 from tools.commands.gp import gp
+from tools.commands.profiles import profile
 from tools.commands.reading import apdu, readers, script
 
 __all__ = ["CARD", "MAIN"]
 
-MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs)
+MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)
