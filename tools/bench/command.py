@@ -9,7 +9,6 @@ import platform
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Final
 
 import click
 from cryptography import __version__ as cryptography_version
@@ -21,6 +20,7 @@ from tools.bench.commands import command_metrics
 from tools.bench.image import IMAGE_NOTE, image_metrics
 from tools.bench.line import Line
 from tools.bench.measure import Calibration, Effort, Metric
+from tools.bench.pcsc import pcsc_metrics, pcsc_note
 from tools.bench.processes import IMPORT_NOTE, MEMORY_NOTE, process_metrics
 from tools.bench.provisioning import CACHES_NOTE, provisioning_metrics
 from tools.bench.report import Head, print_calibration, print_head, print_metric, print_notes, to_json
@@ -28,7 +28,8 @@ from tools.text import thousands
 
 __all__ = ["run"]
 
-_NOTES: Final = (CACHES_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE)
+def _notes() -> tuple[str, ...]:
+    return (CACHES_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE, pcsc_note())
 
 
 def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) -> None:
@@ -39,14 +40,14 @@ def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) ->
     calibration = Calibration()
     if as_json:
         metrics = list(_measure(line, profile, effort, calibration))
-        click.echo(json.dumps(to_json(head, calibration.figures(), metrics, _NOTES), indent=2))
+        click.echo(json.dumps(to_json(head, calibration.figures(), metrics, _notes()), indent=2))
         return
     console = Console(highlight=False)
     print_head(head, console)
     for metric in _measure(line, profile, effort, calibration):
         print_metric(metric, console)
     print_calibration(calibration.figures(), console)
-    print_notes(_NOTES, console)
+    print_notes(_notes(), console)
 
 
 def _measure(line: Line, profile: Path | None, effort: Effort, calibration: Calibration) -> Iterator[Metric]:
@@ -60,6 +61,7 @@ def _measure(line: Line, profile: Path | None, effort: Effort, calibration: Cali
         provisioning_metrics(line, effort),
         image_metrics(effort),
         process_metrics(profile, effort),
+        pcsc_metrics(profile, effort),
     ):
         calibration.take()
         yield metric
