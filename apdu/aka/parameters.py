@@ -45,7 +45,7 @@ def _tuak(parameters: AlgorithmParameters) -> AkaAlgorithm:
     bits = RES_BITS.get(parameters.options & 0x07, 0)
     if bits > MAX_RES_BITS:
         raise DecodeError(f"RES of an AKA has {MAX_RES_BITS} bits at most, not {bits}")
-    return Tuak(parameters.key, parameters.opc, TuakLengths(res=bits), parameters.iterations)
+    return Tuak(parameters.key, parameters.opc, TuakLengths(res_bits=bits), parameters.iterations)
 
 
 def _test(parameters: AlgorithmParameters) -> AkaAlgorithm:

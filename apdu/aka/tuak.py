@@ -37,18 +37,18 @@ _MAX_ITERATIONS: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class TuakLengths:
-    """Lengths of the outputs in bits (TS 35.231 5.1); AUTN and AUTS need a MAC of 64 bits."""
+    """Lengths of the outputs (TS 35.231 5.1); AUTN and AUTS need a MAC of 64 lengths."""
 
-    mac: int = 64
-    res: int = 64
-    ck: int = 128
-    ik: int = 128
+    mac_bits: int = 64
+    res_bits: int = 64
+    ck_bits: int = 128
+    ik_bits: int = 128
 
     def __post_init__(self) -> None:
-        if self.mac not in _MAC_BITS or self.res not in _LENGTH_CODES:
-            raise DecodeError(f"TUAK has no MAC of {self.mac} bits with a RES of {self.res}")
-        if self.ck not in _KEY_BITS or self.ik not in _KEY_BITS:
-            raise DecodeError(f"TUAK has no CK of {self.ck} bits with an IK of {self.ik}")
+        if self.mac_bits not in _MAC_BITS or self.res_bits not in _LENGTH_CODES:
+            raise DecodeError(f"TUAK has no MAC of {self.mac_bits} bits with a RES of {self.res_bits}")
+        if self.ck_bits not in _KEY_BITS or self.ik_bits not in _KEY_BITS:
+            raise DecodeError(f"TUAK has no CK of {self.ck_bits} bits with an IK of {self.ik_bits}")
 
 
 def _run(instance: int, key: bytes, top: bytes, iterations: int, given: bytes = bytes(24)) -> bytes:
@@ -94,23 +94,23 @@ class Tuak:
 
     def f1(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
         """MAC-A."""
-        return _field(self._run(_LENGTH_CODES[self._lengths.mac], rand, amf, sqn), 0, self._lengths.mac // 8)
+        return _field(self._run(_LENGTH_CODES[self._lengths.mac_bits], rand, amf, sqn), 0, self._lengths.mac_bits // 8)
 
     def f1s(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
         """MAC-S."""
-        instance = _F1_RESYNCHRONISATION | _LENGTH_CODES[self._lengths.mac]
-        return _field(self._run(instance, rand, amf, sqn), 0, self._lengths.mac // 8)
+        instance = _F1_RESYNCHRONISATION | _LENGTH_CODES[self._lengths.mac_bits]
+        return _field(self._run(instance, rand, amf, sqn), 0, self._lengths.mac_bits // 8)
 
     def f2345(self, rand: bytes) -> ResponseKeys:
         """RES, CK, IK, AK in one run."""
-        bits = self._lengths
-        instance = _F2345 | _LENGTH_CODES[bits.res]
-        instance |= (_LONG_CK if bits.ck == 256 else 0) | (_LONG_IK if bits.ik == 256 else 0)
+        lengths = self._lengths
+        instance = _F2345 | _LENGTH_CODES[lengths.res_bits]
+        instance |= (_LONG_CK if lengths.ck_bits == 256 else 0) | (_LONG_IK if lengths.ik_bits == 256 else 0)
         state = self._run(instance, rand)
         return ResponseKeys(
-            res=_field(state, 0, bits.res // 8),
-            ck=_field(state, _CK_AT, bits.ck // 8),
-            ik=_field(state, _IK_AT, bits.ik // 8),
+            res=_field(state, 0, lengths.res_bits // 8),
+            ck=_field(state, _CK_AT, lengths.ck_bits // 8),
+            ik=_field(state, _IK_AT, lengths.ik_bits // 8),
             ak=_field(state, _AK_AT, _AK_SIZE),
         )
 

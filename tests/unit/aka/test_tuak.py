@@ -78,7 +78,7 @@ def test_the_second_keccak_is_that_of_shake256() -> None:
 
 def test_set_1_of_ts_35232() -> None:
     assert derive_topc(K, TOP) == TOPC
-    tuak = Tuak(K, TOPC, TuakLengths(res=32))
+    tuak = Tuak(K, TOPC, TuakLengths(res_bits=32))
     assert tuak.f1(RAND, SQN, AMF) == H("f9a54e6aeaa8618d")
     assert tuak.f1s(RAND, SQN, AMF) == H("e94b4dc6c7297df3")
     keys = tuak.f2345(RAND)
@@ -94,7 +94,7 @@ def test_set_2_of_ts_35232() -> None:
     rand, sqn, amf = H("0123456789abcdef0123456789abcdef"), H("0123456789ab"), H("abcd")
     topc = derive_topc(LONG_K, bytes(range(0x80, 0xA0)))
     assert topc == H("305425427e18c503c8a4b294ea72c95d0c36c6c6b29d0c65de5974d5977f8524")
-    tuak = Tuak(LONG_K, topc, TuakLengths(mac=128, res=64))
+    tuak = Tuak(LONG_K, topc, TuakLengths(mac_bits=128, res_bits=64))
     assert tuak.f1(rand, sqn, amf) == H("c0b8c2d4148ec7aa5f1d78a97e4d1d58")
     assert tuak.f1s(rand, sqn, amf) == H("ef81af7290f7842c6ceafa537fa0745b")
     keys = tuak.f2345(rand)
@@ -141,7 +141,7 @@ def test_all_lengths_against_the_second_implementation(
 def test_parameters_choose_the_length_of_res(options: int, size: int) -> None:
     algorithm = make_algorithm(AlgorithmParameters(AlgorithmId.TUAK, K, TOPC, options, iterations=2))
     assert algorithm.identifier is AlgorithmId.TUAK
-    assert algorithm.f2345(RAND).res == Tuak(K, TOPC, TuakLengths(res=8 * size), 2).f2345(RAND).res
+    assert algorithm.f2345(RAND).res == Tuak(K, TOPC, TuakLengths(res_bits=8 * size), 2).f2345(RAND).res
     assert len(algorithm.f1(RAND, SQN, AMF)) == 8
 
 
