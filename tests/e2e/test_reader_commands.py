@@ -220,3 +220,36 @@ def test_a_trace_of_an_installation_holds_no_keys(desk: Desk, packages: Path, tm
     secrets = [*desk.keys.split(":"), subscriber(5).k.hex(), subscriber(5).opc.hex()]
     assert not [secret for secret in secrets if secret.upper() in written]
     assert "ES8.ESTABLISHISDPKEYSET" in written
+
+
+# --- scripts of SM-SR and SM-DP as text
+
+
+def shown(*arguments: object) -> str:
+    result = CliRunner().invoke(main, ["script", "show", *map(str, arguments)], prog_name="euicc")
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_printed_scripts_do_what_they_say(desk: Desk, packages: Path) -> None:
+    desk.ok("profile", "install", packages / "5.der", keys=True)
+    desk.ok("script", "run", "-", text=shown("create-isdp", "0100", "--memory", 4096), keys=True)
+    assert states(desk) == {"0010": "ENABLED", "0011": "DISABLED", "0100": "SELECTABLE"}
+    desk.ok("script", "run", "-", text=shown("enable-profile", "0011"), keys=True)
+    assert states(desk) == {"0010": "DISABLED", "0011": "ENABLED", "0100": "SELECTABLE"}
+    desk.ok("script", "run", "-", text=shown("delete-profile", "0100"), keys=True)
+    assert states(desk) == {"0010": "DISABLED", "0011": "ENABLED"}
+    audit = desk.ok("script", "run", "-", text=shown("audit"), keys=True)
+    assert FIRST in audit
+
+
+def test_printed_scripts_go_as_far_as_they_can_without_the_card(desk: Desk, packages: Path) -> None:
+    desk.ok("script", "run", "-", text=shown("create-isdp", "0011"), keys=True)
+    text = shown("establish-keyset", "0011", "--trust", f"{desk.path}.pem")
+    assert text.endswith("# what follows depends on what the card answers\n")
+    assert "< 8510" in desk.ok("script", "run", "-", text=text, keys=True)  # the challenge
+    text = shown("download-profile", "0011", packages / "5.der")
+    assert "80E29100:840A3000" in text  # SCP03t INITIALIZE UPDATE
+    result = CliRunner().invoke(main, ["script", "show", "enable-profile", "zz"], prog_name="euicc")
+    assert result.exit_code == 1
+    assert "no AID of an ISD-P" in result.stderr

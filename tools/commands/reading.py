@@ -68,3 +68,86 @@ def script_run(options: ReaderOptions, file: Path, aid: bytes | None) -> None:
     from tools.reader.send import run_script
 
     run_script(options, file, aid)
+
+
+@script.group("show")
+def script_show() -> None:
+    """Print what SM-SR and SM-DP send, as a script.
+
+    Where it depends on the card's answers it ends with a comment.
+
+    \b
+    euicc script show create-isdp 0011 | euicc script run - -k ENC:MAC:DEK
+    """
+
+
+@script_show.command("create-isdp")
+@click.argument("aid")
+@click.option("--memory", type=click.IntRange(0), default=0, metavar="BYTES", help="Quota; none otherwise.")
+def printed_create(aid: str, memory: int) -> None:
+    """ES5.CreateISDP: a new ISD-P, by AID or number."""
+    from tools.reader.printed import show_create
+
+    show_create(aid, memory)
+
+
+@script_show.command("enable-profile")
+@click.argument("aid")
+def printed_enable(aid: str) -> None:
+    """ES5.EnableProfile."""
+    from tools.reader.printed import show_isd_p
+
+    show_isd_p("enable-profile", aid)
+
+
+@script_show.command("disable-profile")
+@click.argument("aid")
+def printed_disable(aid: str) -> None:
+    """ES5.DisableProfile."""
+    from tools.reader.printed import show_isd_p
+
+    show_isd_p("disable-profile", aid)
+
+
+@script_show.command("delete-profile")
+@click.argument("aid")
+def printed_delete(aid: str) -> None:
+    """ES5.DeleteProfile."""
+    from tools.reader.printed import show_isd_p
+
+    show_isd_p("delete-profile", aid)
+
+
+@script_show.command("audit")
+@click.argument("aid", required=False)
+def printed_audit(aid: str | None) -> None:
+    """ES5.eUICCCapabilityAudit; with AID the state of that ISD-P."""
+    from tools.reader.printed import show_audit
+
+    show_audit(aid)
+
+
+@script_show.command("establish-keyset")
+@click.argument("aid")
+@click.option(
+    "--trust",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE.pem",
+    help="CI certificate and key, EUM certificate: FILE.card.pem.",
+)
+def printed_establish(aid: str, trust: Path) -> None:
+    """ES8.EstablishISDPKeySet, to the card's challenge."""
+    from tools.reader.printed import show_establish
+
+    show_establish(aid, trust)
+
+
+@script_show.command("download-profile")
+@click.argument("aid")
+@click.argument("package", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.der")
+def printed_download(aid: str, package: Path) -> None:
+    """ES8.DownloadAndInstallation, to the card's first answer."""
+    from tools.reader.printed import show_download
+
+    show_download(aid, package)

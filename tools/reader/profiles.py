@@ -35,7 +35,7 @@ from tools.reader.sources import VIRTUAL
 from tools.reader.trust import Trust, read_trust
 from tools.subscription import read_file
 
-__all__ = ["InstallOptions", "change_profile", "install_profile", "list_profiles"]
+__all__ = ["InstallOptions", "change_profile", "install_profile", "isd_p_aid", "list_profiles"]
 
 _FIRST, _LAST = 0x0010, 0xFFFF
 _SCRIPTS: Final = {"enable": enable_profile, "disable": disable_profile, "delete": delete_profile}
@@ -81,7 +81,7 @@ class _Desk:
 
     def find(self, text: str) -> IsdP:
         """An ISD-P that is on the card."""
-        aid = _aid(text)
+        aid = isd_p_aid(text)
         present = self.states()
         found = next((each for each in present if each.aid == aid), None)
         if found is None:
@@ -110,7 +110,7 @@ def _desk(options: ReaderOptions) -> Iterator[_Desk]:
             raise ToolError(f"{error}: are these the keys of version {keys.kvn:02X} (-k, --key-ver)?") from None
 
 
-def _aid(text: str) -> Aid:
+def isd_p_aid(text: str) -> Aid:
     """A whole AID, or the four digits of an ISD-P's number."""
     compact = text.replace(" ", "")
     try:
@@ -179,7 +179,7 @@ def install_profile(options: ReaderOptions, install: InstallOptions) -> None:
     if not isinstance(header, ProfileHeader):
         raise ToolError(f"{file.name}: a profile package begins with a profile header, tag A0")
     trust = read_trust(_trust_file(options, install))
-    wanted = None if install.aid is None else _aid(install.aid)
+    wanted = None if install.aid is None else isd_p_aid(install.aid)
     with _desk(options) as desk:
         card_key = _card_key(desk.card, trust)
         present = desk.states()
