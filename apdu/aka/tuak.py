@@ -37,7 +37,7 @@ _MAX_ITERATIONS: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class TuakLengths:
-    """Lengths of the outputs (TS 35.231 5.1); AUTN and AUTS need a MAC of 64 lengths."""
+    """Lengths of the outputs (TS 35.231 5.1); AUTN and AUTS need a MAC of 64 bits."""
 
     mac_bits: int = 64
     res_bits: int = 64

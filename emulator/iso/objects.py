@@ -7,6 +7,7 @@ expected. The blocks of one object stand in one row: making another file current
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,6 +19,7 @@ from emulator.channels import Channel
 from emulator.errors import CardError
 from emulator.fs.access import authorise
 from emulator.fs.filesystem import FileSystem
+from emulator.fs.growth import take_memory
 from emulator.fs.rules import READ, UPDATE
 from emulator.iso.current import file_system, named_file
 from emulator.profile.base import FileKind, FileNode
@@ -140,7 +142,7 @@ def set_data(channel: Channel, command: CommandApdu) -> bytes | ResponseApdu:
     _require_room(files, file, tag, length)
     objects = _objects(files.body(file))
     objects[tag] = writing.received
-    files.write(file, b"".join(objects.values()))
+    _write(files, file, objects)
     return b""
 
 
@@ -183,7 +185,16 @@ def _delete(files: FileSystem, file: FileNode, tag: bytes) -> None:
     objects = _objects(files.body(file))
     if objects.pop(tag, None) is None:
         raise CardError(SW.REFERENCED_DATA_NOT_FOUND)
-    files.write(file, b"".join(objects.values()))
+    _write(files, file, objects)
+
+
+def _write(files: FileSystem, file: FileNode, objects: Mapping[bytes, bytes]) -> None:
+    """What goes beyond the reserved size takes memory of its own, and gives it back."""
+    body, reserved = b"".join(objects.values()), file.target.size
+    more = max(len(body), reserved) - max(len(files.body(file)), reserved)
+    if more:
+        take_memory(files.memory, files.prefix, more)
+    files.write(file, body)
 
 
 def _make_current(channel: Channel, file: FileNode) -> None:

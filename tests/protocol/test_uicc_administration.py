@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 
-from apdu.gp.codes import LifeCycle
-from apdu.ids import Aid
 from apdu.tlv.scan import ber
 from emulator.memory.journal import Flash, Hook, Moment, PowerCut
 from emulator.profile.base import FileKind, FileNode, ProfileBase
-from emulator.sd.records import CardRecord, IsdPRecord
 from emulator.sd.registry import Registry
-from tests.unit.fs.builder import ALWAYS_ADM, PREFIX, RULES, SmallCard, arr, standard
+from tests.scale import count
+from tests.unit.fs.builder import ALWAYS_ADM, ISD_P, PREFIX, RULES, SmallCard, arr, register, standard
 
-ISD_P = Aid.from_string("A0000005591010FFFFFFFF8900001000")
 FREE = len(RULES) + 1
 NO_RESIZE = len(RULES) + 2
 QUOTA = 4096
@@ -49,10 +47,7 @@ def powered(base: ProfileBase | None, flash: Flash | None = None, hook: Hook | N
     """A card in whose registry the profile's ISD-P has a quota; ADM1 and PIN1 verified, the USIM selected."""
     made = SmallCard(base, flash, hook)
     if flash is None:
-        record = IsdPRecord(aid=ISD_P, state=LifeCycle.ENABLED, granted=QUOTA, used=1000, pol1=0)
-        made.memory.put(PREFIX, record.value())
-        made.memory.put("card", CardRecord(memory=100_000, volatile=1000).value())
-        made.memory.commit()
+        register(made, granted=QUOTA, used=1000)
     made.usim()
     for reference, digits in ((0x01, "1234"), (0x0A, "99999999")):
         assert made.verify(reference, digits) == "9000"
@@ -339,9 +334,7 @@ def test_refused_resize(card: SmallCard, fid: int, size: str, sw: str) -> None:
 
 
 def test_without_a_quota_the_free_memory_of_the_card_is_the_limit(card: SmallCard) -> None:
-    record = IsdPRecord(aid=ISD_P, state=LifeCycle.ENABLED, granted=0, used=99_000, pol1=0)
-    card.memory.put(PREFIX, record.value())
-    card.memory.commit()
+    register(card, used=99_000)
     assert create(card, fcp(size="0200")) == "6A84"
     assert create(card, fcp(size="0100")) == "9000"
 
@@ -408,3 +401,35 @@ def test_card_with_the_rule_of_a_template_creates_nothing_but_files(card: SmallC
     card.select(0x3F00, 0x7F10)
     assert create(card, fcp(0x5F50, "7821", None, rule="2F0601", sfi=None, pins=(1,))) == "6982"
     assert create(card, fcp(0x6F50, rule="2F0601")) == "9000"
+
+
+def test_no_damaged_command_breaks_the_card_or_is_half_done() -> None:
+    """Mutated commands answer a legal status word, and a refusal writes nothing; what was made can be read again."""
+    random = Random(20250107)
+    made = powered(base())
+    register(made, granted=1 << 20)
+    commands = [
+        b"\x00\xe0\x00\x00" + data
+        for data in (
+            fcp(0x6F90),
+            fcp(0x6F91, "42210004", "000C", more="C2020102"),
+            fcp(0x6F92, "7921", "0020", more="860140"),
+            fcp(0x5F40, "7821", None, sfi=None, pins=(1, 0x0A)),
+        )
+    ]
+    commands += [bytes.fromhex("80D40000") + ber(0x62, bytes.fromhex("83026F70") + bytes.fromhex("80020020"))]
+    commands += [bytes.fromhex(text) for text in ("00E400006F70", "80DB12808203AABBCC", "80DB00808103AABBCC")]
+    for _ in range(count("fuzz_apdus") // 10):
+        raw = bytearray(random.choice(commands))
+        for _ in range(random.randrange(4)):
+            raw[random.randrange(4, len(raw))] = random.randrange(256)
+        before = dict(made.memory.items(""))
+        answer = made.transmit(bytes(raw[:4]) + bytes((len(raw) - 4,)) + bytes(raw[4:]))
+        assert answer[0] in (0x63, 0x67, 0x69, 0x6A, 0x90), (raw.hex(), answer.hex())
+        if answer[0] != 0x90:
+            assert dict(made.memory.items("")) == before, raw.hex()
+        if random.random() < 0.1:
+            made.select(0x3F00)
+            made.usim()
+        if random.random() < 0.02:
+            made = powered(made.base, made.flash)

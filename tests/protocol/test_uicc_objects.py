@@ -6,7 +6,17 @@ from __future__ import annotations
 import pytest
 
 from emulator.profile.base import FileKind
-from tests.unit.fs.builder import ALWAYS_ADM, ALWAYS_PIN1, PIN1_ADM, ProfileBuilder, SmallCard, standard
+from emulator.sd.registry import Registry
+from tests.unit.fs.builder import (
+    ALWAYS_ADM,
+    ALWAYS_PIN1,
+    ISD_P,
+    PIN1_ADM,
+    ProfileBuilder,
+    SmallCard,
+    register,
+    standard,
+)
 
 FID = 0x6FC5
 ROOM = 1000
@@ -150,15 +160,26 @@ def test_objects_survive_a_new_process_and_show_in_the_fcp(card: SmallCard) -> N
 
 
 def test_access_rule_and_maximum_size(card: SmallCard) -> None:
+    register(card, used=100)
     card.select(0x6FC6)
     assert card("80CB0080018100") == "8101FF9000"
     assert card("80DB0080038101AA") == "6982"
     assert card.verify(0x0A, "99999999") == "9000"
     assert card("80DB0080038101AA") == "9000"
+    assert used(card) == 100
     assert card("80DB008011820F", bytes(15)) == "9000"
+    assert used(card) == 117  # beyond the three bytes that the profile reserved
     assert card("80DB00800383018A") == "6A84"
     assert card("80DB0080028200") == "9000"
+    assert used(card) == 100
     assert card("80DB00800383018A") == "9000"
+    register(card, granted=102, used=100)
+    assert card("80DB0080048402ABCD") == "6A84"  # no memory left, though the file may grow
+
+
+def used(card: SmallCard) -> int:
+    """What the registry says the profile takes."""
+    return Registry(card.memory).require(ISD_P).used
 
 
 def test_pin_guards_setting(card: SmallCard) -> None:

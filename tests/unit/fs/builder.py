@@ -8,6 +8,7 @@ from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Final, cast
 
+from apdu.gp.codes import LifeCycle
 from apdu.ids import Aid, Iccid, Imsi
 from apdu.keys.entropy import SeededEntropy
 from apdu.keys.secret import SecretKey
@@ -27,6 +28,7 @@ from emulator.profile.base import (
     ProfileBase,
     PukSpec,
 )
+from emulator.sd.records import CardRecord, IsdPRecord
 
 if TYPE_CHECKING:
     from emulator.card import Card
@@ -248,6 +250,17 @@ def service_table(*services: int, size: int = 17) -> bytes:
     for service in services:
         table[(service - 1) // 8] |= 1 << (service - 1) % 8
     return bytes(table)
+
+
+ISD_P: Final = Aid.from_string("A0000005591010FFFFFFFF8900001000")
+
+
+def register(card: SmallCard, *, granted: int = 0, used: int = 0, memory: int = 100_000) -> None:
+    """Write what the registry says about the profile's ISD-P and its memory."""
+    record = IsdPRecord(aid=ISD_P, state=LifeCycle.ENABLED, granted=granted, used=used, pol1=0)
+    card.memory.put(PREFIX, record.value())
+    card.memory.put("card", CardRecord(memory=memory, volatile=1000).value())
+    card.memory.commit()
 
 
 class Observer:
