@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from tools.errors import ToolError
 from tools.reader.options import ReaderOptions
 
-__all__ = ["VIRTUAL", "PyscardReader", "find_reader", "pcsc_readers"]
+__all__ = ["VIRTUAL", "PyscardReader", "find_reader", "pcsc_readers", "reader_state"]
 
 VIRTUAL: Final = "virtual:"
 _NO_SERVICE: Final = 0x8010001D
 _START: Final = "start it (systemctl start pcscd), or name a card image with -r virtual:FILE.card"
+_EMPTY: Final = "empty"
+_STATES: Final = {
+    0x8010000B: "in use by another program",
+    0x80100066: "mute card",
+    0x8010000C: _EMPTY,
+    0x80100069: _EMPTY,
+}
 
 
 class PyscardReader(Protocol):
@@ -62,10 +69,38 @@ def find_reader(options: ReaderOptions) -> PyscardReader:
             raise ToolError(f"there is no reader {options.index}: {_listed(present)}")
         return present[options.index]
     if wanted is None:
-        if len(present) > 1:
-            raise ToolError(f"several readers, choose one with -p or -r: {_listed(present)}")
-        return present[0]
+        return _only(present) or _several(f"several readers, choose one with -p or -r: {_listed(present)}")
     return _by_name(present, wanted)
+
+
+def reader_state(reader: PyscardReader) -> tuple[str, str]:
+    """What is in it, and the ATR if a card is; a card is left as it is."""
+    from smartcard.Exceptions import NoCardException, SmartcardException
+    from smartcard.scard import SCARD_LEAVE_CARD
+
+    connection = reader.createConnection()
+    try:
+        connection.connect(disposition=SCARD_LEAVE_CARD)
+        atr = bytes(connection.getATR()).hex().upper()
+        connection.disconnect()
+    except SmartcardException as error:
+        known = _STATES.get(error.hresult & 0xFFFFFFFF)
+        if known is None:
+            known = _EMPTY if isinstance(error, NoCardException) else " ".join(str(error).split())
+        return known, ""
+    return "card", atr
+
+
+def _only(candidates: Sequence[PyscardReader]) -> PyscardReader | None:
+    """The only one, or the only one that is not empty: a reader may have several slots."""
+    if len(candidates) == 1:
+        return candidates[0]
+    filled = [reader for reader in candidates if reader_state(reader)[0] != _EMPTY]
+    return filled[0] if len(filled) == 1 else None
+
+
+def _several(message: str) -> NoReturn:
+    raise ToolError(message)
 
 
 def _by_name(present: Sequence[PyscardReader], wanted: str) -> PyscardReader:
@@ -75,10 +110,8 @@ def _by_name(present: Sequence[PyscardReader], wanted: str) -> PyscardReader:
     matches = matches or [reader for reader in present if folded in str(reader.name).casefold()]
     if not matches:
         raise ToolError(f"no reader's name contains {wanted!r}: {_listed(present)}")
-    if len(matches) > 1:
-        named = "; ".join(str(reader.name) for reader in matches)
-        raise ToolError(f"{len(matches)} readers contain {wanted!r}, name more of one: {named}")
-    return matches[0]
+    named = "; ".join(str(reader.name) for reader in matches)
+    return _only(matches) or _several(f"{len(matches)} readers contain {wanted!r}, name more of one: {named}")
 
 
 def _listed(present: Sequence[PyscardReader]) -> str:

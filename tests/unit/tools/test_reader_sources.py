@@ -60,6 +60,16 @@ def test_the_only_reader_needs_no_name(monkeypatch: pytest.MonkeyPatch, card: Ca
     assert run("apdu", SELECT_MF).exit_code == 0
 
 
+@pytest.mark.parametrize("arguments", [[], ["-r", "red"]])
+def test_of_several_slots_the_one_with_a_card_is_meant(
+    monkeypatch: pytest.MonkeyPatch, card: Card, arguments: Sequence[object]
+) -> None:
+    readers(monkeypatch, VirtualReader("Red 00"), VirtualReader("Red 01", card))
+    assert run("apdu", *arguments, SELECT_MF).exit_code == 0
+    readers(monkeypatch, VirtualReader("Red 00", card), VirtualReader("Red 01", card))
+    fails(run("apdu", *arguments, SELECT_MF), "Red 00", "Red 01")
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
