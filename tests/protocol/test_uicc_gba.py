@@ -9,8 +9,13 @@ from Crypto.Hash import HMAC, SHA1, SHA256
 from apdu.aka.gba import NafRequest
 from apdu.aka.milenage import Milenage
 from apdu.aka.tokens import Auts, join_sqn, make_autn, open_auts
+from apdu.profile.build import build_package
+from apdu.profile.package import encode_package
+from emulator.factory.eum import Bootstrap
 from emulator.memory.journal import Moment, PowerCut
 from emulator.profile.base import ProfileBase
+from tests.support.domains import description
+from tests.support.lab import Lab
 from tests.unit.fs.builder import ISIM, PIN1, USIM, SmallCard, service_table, standard
 
 K, OPC = bytes.fromhex("465B5CE8B199B49FAA5F0A2EE238A6BC"), bytes.fromhex("CD63CB71954A9F4E48A5994E37A02BAF")
@@ -192,3 +197,27 @@ def test_request_reads_what_it_builds() -> None:
     request = NafRequest(NAF_ID, IMPI)
     assert request.encode().hex().upper() == DERIVE
     assert NafRequest.parse(request.encode()) == request
+
+
+def test_profile_with_gba_bootstraps_on_a_whole_card() -> None:
+    elements = description()
+    for element in elements:
+        if "usim" in element:
+            element["usim"]["ef-ust"]["services"].append(68)
+        if "opt-usim" in element:
+            element["opt-usim"]["ef-gbabp"] = {"size": 60}
+        if "akaParameter" in element:
+            given = element["akaParameter"]["algoConfiguration"]["algoParameter"]
+            given.update(algorithmID=1, key=K.hex().upper(), opc=OPC.hex().upper())
+    lab = Lab(bootstrap=Bootstrap(encode_package(build_package(elements))))
+    assert lab.send(f"00A4040C0C{USIM}") == "9000"
+    assert lab.send("002000010831323334FFFFFFFF") in ("9000", "6984")
+    data = bootstrapping(7)
+    assert lab.send(f"0088008423{data}00") == f"DB08{RES}9000"
+    lab.restart()
+    lab.send(f"00A4040C0C{USIM}")
+    lab.send("002000010831323334FFFFFFFF")
+    assert lab.send(f"00880084{len(DERIVE) // 2:02X}{DERIVE}00") == f"DB20{ks_ext_naf()}9000"
+    assert lab.send("00A4000C026FD6") == "9000"
+    assert lab.send("00B0000013") == f"10{RAND.hex().upper()}00009000"
+    assert not lab.recorder.errors
