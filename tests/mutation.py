@@ -99,23 +99,27 @@ def copy_to(tree: Path) -> None:
 
 def run(chosen: list[Mutant]) -> int:
     """Try them; the number of survivors."""
-    with tempfile.TemporaryDirectory(prefix="euicc-mutant-") as folder:
-        copy_to(Path(folder))
-        if broken := failures(Path(folder)):
-            raise SystemExit(f"nothing is changed yet, and tests fail: {short(broken)}")
     survivors = 0
-    for mutant in chosen:
-        with tempfile.TemporaryDirectory(prefix="euicc-mutant-") as folder:
-            tree = Path(folder)
-            copy_to(tree)
-            plant(mutant, tree)
+    with tempfile.TemporaryDirectory(prefix="euicc-mutants-") as folder:
+        tree = Path(folder)
+        copy_to(tree)
+        if broken := failures(tree):
+            raise SystemExit(f"nothing is changed yet, and tests fail: {short(broken)}")
+        for mutant in chosen:
+            target = tree / mutant.path
+            source = target.read_text("utf-8")
             started = perf_counter()
-            caught = failures(tree)
-        survivors += not caught
-        verdict = (
-            f"{len(caught)}{'+' if len(caught) >= ENOUGH else ''} failures: {short(caught)}" if caught else "SURVIVES"
-        )
-        print(f"{mutant.name} ({mutant.path}, {perf_counter() - started:.0f} s)\n    {verdict}", flush=True)
+            try:
+                plant(mutant, tree)
+                caught = failures(tree)
+            except ValueError as error:
+                print(f"the table is out of date: {error}")
+                caught = []
+            target.write_text(source, "utf-8")
+            survivors += not caught
+            count = f"{len(caught)}{'+' if len(caught) >= ENOUGH else ''} failures"
+            print(f"{mutant.name} ({mutant.path}, {perf_counter() - started:.0f} s)")
+            print(f"    {count}: {short(caught)}" if caught else "    SURVIVES", flush=True)
     return survivors
 
 
