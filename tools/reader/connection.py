@@ -48,9 +48,9 @@ _WORDS: Final = {"mute": _REASONS[_UNRESPONSIVE], "not connected": _REASONS[_REM
 class OpenCard:
     """One card that is connected. It is a CardTransport and a CardLink, and observes what others do with it."""
 
-    def __init__(self, reader: PyscardReader, connection: Any, options: ReaderOptions, source: Source) -> None:
+    def __init__(self, reader: PyscardReader, options: ReaderOptions, source: Source) -> None:
         self._name = str(reader.name)
-        self._connection = connection
+        self._connection: Any = self._do(reader.createConnection)
         self._options = options
         self._sinks: list[Callable[[Event], None]] = []
         self._hide: list[Callable[[bytes], None]] = []
@@ -102,13 +102,15 @@ class OpenCard:
         self._answer_to_reset()
 
     def disconnect(self) -> None:
-        """Leave the card to others; a card that is gone already is no error."""
+        """Leave the card to others; a card or a service that is gone already is no error."""
         from smartcard.Exceptions import SmartcardException
 
-        try:
-            self._connection.disconnect()
-        except SmartcardException:
-            return
+        for step in (self._connection.disconnect, self._connection.release):
+            try:
+                step()
+            except SmartcardException:
+                # pyscard would try again when the object goes, and complain on standard error
+                getattr(self._connection, "component", self._connection).hcontext = None
 
     def _mode(self) -> int:
         from smartcard.scard import SCARD_SHARE_EXCLUSIVE, SCARD_SHARE_SHARED
@@ -175,7 +177,7 @@ def open_card(options: ReaderOptions) -> Iterator[OpenCard]:
         close = getattr(reader, "close", None)
         if close is not None:
             stack.callback(close)
-        card = OpenCard(reader, reader.createConnection(), options, source)
+        card = OpenCard(reader, options, source)
         trace = None
         if options.trace_file is not None:
             trace = stack.enter_context(TraceFile(options.trace_file, source.entropy("trace").draw(_SALT)))
@@ -183,8 +185,8 @@ def open_card(options: ReaderOptions) -> Iterator[OpenCard]:
         if options.apdu_trace:
             lines = ApduLines(source.entropy("lines").draw(_SALT))
             card.watch(lines.write, lines.redactor.register)
-        card.connect()
         stack.callback(card.disconnect)
+        card.connect()
         yield card
         if trace is not None:
             trace.check()

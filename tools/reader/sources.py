@@ -78,8 +78,8 @@ def reader_state(reader: PyscardReader) -> tuple[str, str]:
     from smartcard.Exceptions import NoCardException, SmartcardException
     from smartcard.scard import SCARD_LEAVE_CARD
 
-    connection = reader.createConnection()
     try:
+        connection = reader.createConnection()
         connection.connect(disposition=SCARD_LEAVE_CARD)
         atr = bytes(connection.getATR()).hex().upper()
         connection.disconnect()
