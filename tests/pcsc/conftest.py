@@ -15,8 +15,8 @@ import pytest
 from emulator.card import Card
 from emulator.memory.image import ImageBackend
 from emulator.readers.vpcd import SlotState, VpcdReader
-from tests.pcsc.insert import Inserted
-from tests.pcsc.service import READER, Server
+from tests.pcsc.insert import Inserted, present
+from tests.pcsc.service import READER, Server, wait_for
 from tests.require import require
 from tests.support.fixtures import make_lab
 from tests.support.flow import flow_lab
@@ -56,8 +56,10 @@ def image(tmp_path: Path) -> Path:
 def server(image: Path, pcscd: PrivatePcscd) -> Iterator[Server]:
     """`euicc card serve` with it in the first slot."""
     started = Server(image, pcscd.port).inserted()
+    wait_for(lambda: present(0), "seen by pcscd")
     yield started
     started.end(signal.SIGTERM)
+    wait_for(lambda: not present(0), "noticed")
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tools.pcscd import PrivatePcscd
 
 
 def test_opensc_tool(server: Server) -> None:
-    wait_for(lambda: "Yes" in client("opensc-tool", "-l").stdout, "a card")
     assert f"{READER} 00 00" in client("opensc-tool", "-l").stdout
     shown = client("opensc-tool", "-r", "0", "-a")
     assert shown.stdout.strip() == ATR.hex(":")
@@ -34,13 +33,11 @@ def test_opensc_tool(server: Server) -> None:
 
 def test_opensc_tool_probes_and_four_bytes(server: Server) -> None:
     """Without `-c default` it asks for many applications first; unknown ones must be unknown (6A82)."""
-    wait_for(lambda: "Yes" in client("opensc-tool", "-l").stdout, "a card")
     shown = client("opensc-tool", "-r", "0", "-s", "00200001")
     assert "Received (SW1=0x63, SW2=0xC3)" in shown.stdout, shown.stdout + shown.stderr
 
 
 def test_pcsc_scan(server: Server) -> None:
-    wait_for(lambda: "Yes" in client("opensc-tool", "-l").stdout, "a card")
     shown = client("timeout", "1", "pcsc_scan", "-n")
     assert f"Reader 0: {READER} 00 00" in shown.stdout
     assert "Card inserted" in shown.stdout
