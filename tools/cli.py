@@ -66,6 +66,7 @@ def main() -> None:
     euicc demo --profile FILE.der  with a profile package of your own
     euicc demo --card FILE.card    and keep its card
     euicc card new FILE.card       a card of your own
+    euicc card info -r TEXT        the card in a reader, or -r virtual:FILE.card
     euicc bench                    measure against the budgets
     """
 
@@ -148,8 +149,8 @@ def bench(profile: Path | None, as_json: bool) -> None:
 def doctor() -> None:
     """Check what a card in a reader needs, and say how to mend it.
 
-    Looked at are Python and its packages, pcscd, its virtual reader (vpcd) with its configuration, and whether this user
-    reaches them. The exit code is 1 when something is missing.
+    Looked at are Python and its packages, pcscd, its virtual reader (vpcd) with its configuration, and whether this
+    user reaches them. The exit code is 1 when something is missing.
     """
     from tools.doctor import run
 

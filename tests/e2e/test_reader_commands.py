@@ -93,6 +93,23 @@ def test_apdu_through_a_session(desk: Desk) -> None:
     assert "has no SCP03 keys of version 31" in desk.fails("apdu", "80F28002024F00", "--key-ver", "31", keys=True)
 
 
+def test_keys_of_the_environment_protect_no_plain_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EUICC_KEY", desk.keys)
+    assert "< 9000" in desk.ok("apdu", "A4000C:3F00=")
+    assert FIRST in desk.ok("profile", "list")
+
+
+def test_a_trace_is_not_written_over_something_else(desk: Desk, tmp_path: Path) -> None:
+    for path in (desk.path, Path(f"{desk.path}.pem")):
+        before = path.read_bytes()
+        assert "is no trace" in desk.fails("card", "info", "--trace-file", path)
+        assert path.read_bytes() == before
+    trace = tmp_path / "trace"
+    for _ in range(2):
+        desk.ok("card", "info", "--trace-file", trace)
+    assert "cannot be written" in desk.fails("card", "info", "--trace-file", tmp_path / "none" / "trace")
+
+
 def test_a_script(desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "script.txt"
     file.write_text("# ICCID\n00A4000C:3F00=9000\n00A4000C:2FE2=9000 # EF.ICCID\n00B00000/0A=9000\n")

@@ -33,7 +33,8 @@ def apdu(options: ReaderOptions, commands: tuple[str, ...], aid: bytes | None) -
     """Send commands to the card and show its answers.
 
     Each is plain hexadecimal, or [CLA]INS[P1P2][:DATA][/LE][=SW]. With =SW the answer must be that (= alone: 9000), or
-    the rest is not sent and the exit code is 1. With -k they go through an SCP03 session (--aid: with whom).
+    the rest is not sent and the exit code is 1. With -k, typed here, they go through an SCP03 session (--aid: with
+    whom, the ISD-R otherwise); EUICC_KEY alone opens none.
 
     \b
     euicc apdu 00A40004023F0000

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from apdu.command.apdu import CommandApdu, ResponseApdu
@@ -180,6 +181,7 @@ def open_card(options: ReaderOptions) -> Iterator[OpenCard]:
         card = OpenCard(reader, options, source)
         trace = None
         if options.trace_file is not None:
+            _spare(options.trace_file)
             trace = stack.enter_context(TraceFile(options.trace_file, source.entropy("trace").draw(_SALT)))
             card.watch(trace.write, trace.register)
         if options.apdu_trace:
@@ -190,3 +192,14 @@ def open_card(options: ReaderOptions) -> Iterator[OpenCard]:
         yield card
         if trace is not None:
             trace.check()
+
+
+def _spare(path: Path) -> None:
+    """Refuse to write a trace over a file that is none: a card image, keys, a package, a script."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(1) if path.is_file() else b""
+    except OSError:  # it is not there, or opening it for the trace says what is wrong
+        return
+    if first not in (b"", b"{"):
+        raise ToolError(f"{path} is there and is no trace: name another file for the trace")

@@ -49,6 +49,8 @@ class ReaderOptions:
     apdu_trace: bool = False
     trace_file: Path | None = None
     keys: StaticKeys | None = None
+    keys_typed: bool = False
+    """Whether the keys stand on the command line, and not in the environment."""
     key_version: int = 0x30
     as_json: bool = False
 
@@ -159,6 +161,7 @@ def reader_options(
         apdu_trace=apdu_trace,
         trace_file=trace_file,
         keys=key,
+        keys_typed=context.get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE,
         key_version=key_ver,
         as_json=as_json,
     )

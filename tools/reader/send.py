@@ -14,6 +14,7 @@ import click
 
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import StatusWord
+from apdu.keys.secret import KeySet
 from tools.errors import ToolError, reason
 from tools.reader.apdutext import CommandLine, parse_command, parse_lines
 from tools.reader.connection import OpenCard, open_card
@@ -83,7 +84,7 @@ def run_script(options: ReaderOptions, path: Path, aid: bytes | None) -> None:
 def _run(options: ReaderOptions, lines: Iterable[CommandLine], aid: bytes | None) -> None:
     sent: list[_Sent] = []
     with open_card(options) as card, _reporting(sent, as_json=options.as_json):
-        send = _sender(card, aid)
+        send = _sender(card, aid, card.key_set if options.keys_typed else None)
         for line in lines:
             done = _Sent(line, _exchange(card, send, line))
             sent.append(done)
@@ -103,9 +104,8 @@ def _reporting(sent: list[_Sent], *, as_json: bool) -> Iterator[None]:
             click.echo(json.dumps([done.json() for done in sent], indent=2))
 
 
-def _sender(card: OpenCard, aid: bytes | None) -> Send | None:
+def _sender(card: OpenCard, aid: bytes | None, keys: KeySet | None) -> Send | None:
     """Through a security domain when one is named or keys are there; None: as the bytes are."""
-    keys = card.key_set
     if aid is None and keys is None:
         return None
     from apdu.ids import ISD_R
