@@ -96,6 +96,8 @@ class Files:
         return place
 
     def _step(self, place: Place, step: str) -> Place:
+        if not place.fcp.descriptor.is_directory:
+            raise ToolError(f"{place.path} is a file: nothing lies below it")
         name = step.casefold().replace(".", "-")
         if step.casefold() in ("7fff", "adf"):
             name = "adf-usim"

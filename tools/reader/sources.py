@@ -60,7 +60,10 @@ def find_reader(options: ReaderOptions) -> PyscardReader:
     if wanted is not None and wanted.startswith(VIRTUAL):
         from tools.reader.image import image_reader
 
-        return image_reader(Path(wanted.removeprefix(VIRTUAL)))
+        path = wanted.removeprefix(VIRTUAL)
+        if not path:
+            raise ToolError("-r virtual: names no card image: write virtual:FILE.card")
+        return image_reader(Path(path))
     present = pcsc_readers()
     if not present:
         raise ToolError("PC/SC has no reader: plug one in, or name a card image with -r virtual:FILE.card")

@@ -93,6 +93,7 @@ def _pin() -> tuple[str, ...]:
         (["read", "EF.NOTHING"], "neither a file identifier (6F07) nor a known name"),
         (["read", "MF/6FFF"], "MF/EF.6FFF is not on the card"),
         (["read", "DF.TELECOM"], "is a directory"),
+        (["read", "EF.ICCID/2FE2"], "nothing lies below it"),
         (["update", SPN, "014D"], "--pin or --adm"),
         (["update", SPN, "014D", "--adm", "00000000"], "wrong code, 9 tries left"),
         (["update", SPN, "00" * 18, "--adm", ADM1], "17 bytes: 18 from 0 on do not fit"),

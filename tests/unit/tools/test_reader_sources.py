@@ -87,6 +87,10 @@ def test_a_reader_that_is_not_clear(
     fails(run("apdu", *arguments, SELECT_MF), *words)
 
 
+def test_a_virtual_reader_without_a_name() -> None:
+    fails(run("apdu", "-r", "virtual:", SELECT_MF), "virtual:FILE.card")
+
+
 def test_no_reader_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     readers(monkeypatch)
     fails(run("apdu", SELECT_MF), "no reader", "virtual:FILE.card")
