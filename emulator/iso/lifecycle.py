@@ -22,6 +22,8 @@ __all__ = ["activate_file", "deactivate_file"]
 _ACTIVATED: Final = 0x05
 _DEACTIVATED: Final = 0x04
 _TERMINATED: Final = 0x0C
+_NO_DATA_T0: Final = 256
+"""What P3 00 reads as: on T=0 a command without data has one, and readers' hosts append it."""
 _BY_IDENTIFIER: Final = 0x00
 _PATH_FROM_MF: Final = 0x08
 _PATH_FROM_CURRENT: Final = 0x09
@@ -56,7 +58,8 @@ def _named(channel: Channel, files: FileSystem, command: CommandApdu) -> FileNod
     p1, data = command.p1, command.data
     if command.p2 or p1 not in (_BY_IDENTIFIER, _PATH_FROM_MF, _PATH_FROM_CURRENT):
         raise CardError(SW.WRONG_P1P2)
-    if command.le is not None or len(data) % 2 or (p1 == _BY_IDENTIFIER and len(data) > 2):
+    asked = command.le is not None and (bool(data) or command.le != _NO_DATA_T0)
+    if asked or len(data) % 2 or (p1 == _BY_IDENTIFIER and len(data) > 2):
         raise CardError(SW.WRONG_LENGTH)
     if not data:
         if p1 != _BY_IDENTIFIER:
