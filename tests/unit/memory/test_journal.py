@@ -43,3 +43,15 @@ def test_large_values_are_shared_between_cards() -> None:
     first.commit({"pkg": bytes(BIG)})
     second.commit({"pkg": bytes(bytearray(BIG))})
     assert first.get("pkg") is second.get("pkg")
+
+
+def test_a_batch_that_lacks_a_whole_record_does_not_count() -> None:
+    backend = JournalBackend()
+    backend.commit({"a": b"1"})
+    good = len(backend.flash.data)
+    backend.commit({"a": b"2", "b": b"3"})
+    whole = bytes(backend.flash.data)
+    record = 5 + 1 + 1 + 4  # kind and lengths, key, value, CRC
+    assert contents(Flash(whole)) == {"a": b"2", "b": b"3"}
+    for start in (good, good + record):
+        assert contents(Flash(whole[:start] + whole[start + record :])) == {"a": b"1"}
