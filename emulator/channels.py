@@ -108,5 +108,7 @@ class Channel:
 
 
 Handler: TypeAlias = Callable[[Channel, CommandApdu], bytes | ResponseApdu]
-"""Carries out one command: bytes mean SW 9000; another status word comes as a ResponseApdu or is raised as CardError.
+"""Carries out one command: bytes mean SW 9000, a warning comes as a ResponseApdu.
+
+Every refusal is raised as CardError, which drops what the command wrote.
 """

@@ -77,11 +77,8 @@ def dispatch(card: Card, raw: bytes) -> bytes:
         data, sw = reply, 0x9000
     else:
         data, sw = reply.data, reply.sw
-    if sw == 0x9000 or sw >> 8 in (0x62, 0x63):
-        if card.memory.dirty:
-            card.memory.commit()
-    else:
-        card.memory.rollback()
+    if card.memory.dirty:  # a refusal has dropped its writes already
+        card.memory.commit()
     if sw == 0x9000:
         if card.toolkit.waiting:
             sw = 0x9100 | (card.toolkit.waiting & 0xFF)
