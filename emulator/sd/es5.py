@@ -128,16 +128,19 @@ def confirm_notification(card: Card, sequence: int) -> ConfirmationResponse:
     pending = registry.notification
     if pending is None or pending.sequence != sequence:
         raise CardError(SW.REFERENCED_DATA_NOT_FOUND)
-    previous = registry.find(pending.previous) if pending.previous is not None else None
-    card.memory.delete("pending")
-    if previous is None or not previous.pol1 & Pol1.DELETE_ON_DISABLE or previous.state is not LifeCycle.DISABLED:
-        return ConfirmationResponse()
-    if registry.isd_r.fallback == previous.aid:  # not applied to the Fall-Back Profile
-        return ConfirmationResponse()
-    if _is_visible(card, previous.aid):
+    going = [record for aid in pending.previous if (record := registry.find(aid)) and _is_unwanted(record, registry)]
+    if any(_is_visible(card, record.aid) for record in going):
         raise CardError(SW.CONDITIONS_OF_USE)
-    _remove(card, previous)
-    return ConfirmationResponse((previous.aid,))
+    card.memory.delete("pending")
+    for record in going:
+        _remove(card, record)
+    return ConfirmationResponse(tuple(record.aid for record in going))
+
+
+def _is_unwanted(record: IsdPRecord, registry: Registry) -> bool:
+    """POL1 wants a profile deleted when it is disabled; this is not applied to the Fall-Back Profile."""
+    mandatory = bool(record.pol1 & Pol1.DELETE_ON_DISABLE)
+    return mandatory and record.state is LifeCycle.DISABLED and record.aid != registry.isd_r.fallback
 
 
 def _remove(card: Card, record: IsdPRecord) -> None:
@@ -169,14 +172,17 @@ def _is_visible(card: Card, aid: Aid) -> bool:
 
 
 def _change_pending(card: Card, previous: IsdPRecord | None) -> None:
-    """Record the change for its notification, and ask the terminal for the reset that makes it visible."""
+    """Record the change for its notification, and ask the terminal for the reset that makes it visible.
+
+    A change that was not confirmed yet gives way to this one, but not what POL1 wants of the profiles that it disabled.
+    """
     registry = card.registry
-    record = registry.isd_r
+    record, earlier = registry.isd_r, registry.notification
+    disabled = () if previous is None else (previous.aid,)
+    waiting = () if earlier is None else tuple(aid for aid in earlier.previous if aid not in disabled)
     notification = NotificationRecord(
-        kind=NotificationType.PROFILE_CHANGED,
-        sequence=record.sequence,
-        previous=previous.aid if previous is not None else None,
+        kind=NotificationType.PROFILE_CHANGED, sequence=record.sequence, previous=waiting + disabled
     )
-    card.memory.put("pending", notification.value())
+    registry.save_notification(notification)
     registry.save_isd_r(replace(record, sequence=(record.sequence + 1) % _SEQUENCE_LIMIT))
     card.toolkit.submit(Refresh.of(RefreshMode.UICC_RESET))

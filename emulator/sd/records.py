@@ -74,8 +74,8 @@ class NotificationRecord(Template, tag=0x30, clause="SGP.02 v4.2 4.1.1.11"):
 
     kind: int = tlv(0x4D, BYTE)
     sequence: int = tlv(0x4E, UINT)
-    previous: Aid | None = tlv(0x80, AID, optional=True)
-    """The ISD-P that was enabled before: POL1 may want it deleted at the confirmation."""
+    previous: tuple[Aid, ...] = tlv(0x80, AID, many=True)
+    """The ISD-Ps that were enabled before, of earlier unconfirmed changes too: POL1 may want them deleted now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

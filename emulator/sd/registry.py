@@ -111,6 +111,10 @@ class Registry:
         self.memory.delete(prefix)
         self.memory.delete_all(prefix + "/")
         self.memory.delete_all(f"{_STAGE}{record.aid.tar}/")
+        pending = self.notification
+        if pending is not None and record.aid in pending.previous:  # the next ISD-P with this AID is another one
+            left = tuple(aid for aid in pending.previous if aid != record.aid)
+            self.save_notification(replace(pending, previous=left))
 
     def stage_key(self, aid: Aid, number: int) -> str:
         """Where a segment of an unfinished download lies."""
@@ -129,6 +133,10 @@ class Registry:
         """The profile change that waits for its confirmation."""
         data = self.memory.get("pending")
         return None if data is None else NotificationRecord.decode(data)
+
+    def save_notification(self, record: NotificationRecord) -> None:
+        """Write the profile change that waits."""
+        self.memory.put("pending", record.value())
 
     def allocated(self, record: IsdPRecord) -> int:
         """Bytes of memory that are set aside for an ISD-P."""

@@ -277,6 +277,43 @@ def test_cc_e5_10_the_fall_back_profile_is_never_deleted_that_way(lab: Lab) -> N
     assert states(host)["0013"] == "1F01"
 
 
+def test_cc_e5_10_a_second_change_before_the_confirmation_forgets_no_profile(lab: Lab) -> None:
+    """A -> B -> C without a confirmation between: what POL1 wants of A and B happens at that of the last change."""
+    lab.put_isd_p(0x13, S.ENABLED, pol1=0x04)
+    lab.put_isd_p(0x14, S.DISABLED, pol1=0x04)
+    lab.put_isd_p(0x15, S.DISABLED)
+    host = lab.open_isd_r()
+    assert answer(host, enable(SECOND)) == answer(host, enable(THIRD)) == "9000"
+    assert answer(host, confirm(0x0000)) == "6A88"  # that change is history
+    assert states(host) == {"0013": "1F00", "0014": "1F00", "0015": "3F00"}
+    assert answer(host, confirm(0x0001)) == f"80244F10{FIRST}4F10{SECOND}9000"
+    assert states(host) == {"0013": "6A88", "0014": "6A88", "0015": "3F00"}
+
+
+def test_cc_e5_10_a_profile_that_was_enabled_again_stays(lab: Lab) -> None:
+    lab.put_isd_p(0x13, S.ENABLED, pol1=0x04)
+    lab.put_isd_p(0x14, S.DISABLED)
+    host = lab.open_isd_r()
+    for command in (enable(SECOND), enable(FIRST)):
+        assert answer(host, command) == "9000"
+    assert answer(host, confirm(0x0001)) == "9000"
+    assert states(host) == {"0013": "3F00", "0014": "1F00", "0015": "6A88"}
+    assert answer(host, enable(SECOND)) == "9000"
+    assert answer(host, confirm(0x0002)) == f"80124F10{FIRST}9000"
+
+
+def test_cc_e5_10_the_rule_does_not_pass_to_another_profile_with_the_same_aid(lab: Lab) -> None:
+    """A is deleted before the confirmation, and its AID is given again to a profile that was never enabled."""
+    lab.put_isd_p(0x13, S.ENABLED, pol1=0x04)
+    lab.put_isd_p(0x14, S.DISABLED)
+    host = lab.open_isd_r()
+    assert answer(host, enable(SECOND)) == "9000"
+    assert answer(host, delete(FIRST)) == "009000"
+    lab.put_isd_p(0x13, S.DISABLED, pol1=0x04)
+    assert answer(host, confirm(0x0000)) == "9000"
+    assert states(host) == {"0013": "1F00", "0014": "3F00", "0015": "6A88"}
+
+
 def test_notification_numbers_count(lab: Lab) -> None:
     lab.put_isd_p(0x13, S.ENABLED)
     lab.put_isd_p(0x14, S.DISABLED, fallback=True)
