@@ -19,6 +19,7 @@ __all__ = [
     "NafRequest",
     "conceal",
     "ks_ext_naf",
+    "ks_int_naf",
     "parse_bootstrapping",
 ]
 
@@ -26,7 +27,7 @@ BOOTSTRAPPING: Final = 0xDD
 NAF_DERIVATION: Final = 0xDE
 _FC: Final = b"\x01"
 _EXTERNAL: Final = b"gba-me"
-"""The static string of Ks_ext_NAF; Ks_int_NAF, which has "gba-u", is used by nothing on this card."""
+_INTERNAL: Final = b"gba-u"
 _KS_SIZE: Final = 32
 _MAC_SIZE: Final = 8
 
@@ -78,7 +79,17 @@ class NafRequest:
 
 
 def ks_ext_naf(ks: bytes, rand: bytes, request: NafRequest) -> bytes:
-    """The key that the terminal gets for one application server: the KDF of TS 33.220 B.2, parameters of B.3."""
-    parameters = (_EXTERNAL, sized(rand, 16, "RAND"), request.impi, request.naf_id)
+    """The key that the terminal gets for one application server."""
+    return _derive(_EXTERNAL, ks, rand, request)
+
+
+def ks_int_naf(ks: bytes, rand: bytes, request: NafRequest) -> bytes:
+    """The key for the same server that never leaves the card."""
+    return _derive(_INTERNAL, ks, rand, request)
+
+
+def _derive(label: bytes, ks: bytes, rand: bytes, request: NafRequest) -> bytes:
+    """The KDF of TS 33.220 B.2 with the parameters of B.3."""
+    parameters = (label, sized(rand, 16, "RAND"), request.impi, request.naf_id)
     text = _FC + b"".join(value + len(value).to_bytes(2, "big") for value in parameters)
     return hmac.new(sized(ks, _KS_SIZE, "Ks"), text, sha256).digest()

@@ -16,7 +16,7 @@ from emulator.memory.journal import Moment, PowerCut
 from emulator.profile.base import ProfileBase
 from tests.support.domains import description
 from tests.support.lab import Lab
-from tests.unit.fs.builder import ISIM, PIN1, USIM, SmallCard, service_table, standard
+from tests.unit.fs.builder import ISIM, PIN1, PIN1_ADM, PREFIX, USIM, SmallCard, service_table, standard
 
 K, OPC = bytes.fromhex("465B5CE8B199B49FAA5F0A2EE238A6BC"), bytes.fromhex("CD63CB71954A9F4E48A5994E37A02BAF")
 RAND = bytes.fromhex("23553CBE9637A89D218AE64DAE47BF35")
@@ -28,8 +28,12 @@ DERIVE = f"DE{len(NAF_ID):02X}{NAF_ID.hex()}{len(IMPI):02X}{IMPI.hex()}".upper()
 BOTH = pytest.mark.parametrize("aid, fid", [(USIM, 0x6FD6), (ISIM, 0x6FD5)], ids=["USIM", "ISIM"])
 
 
-def base(*, services: tuple[int, ...] = (27, 38, 68), size: int = 40) -> ProfileBase:
-    """USIM and ISIM with Milenage, GBA in their service tables, and EF.GBABP."""
+LIST = {USIM: 0x6FDA, ISIM: 0x6FD7}
+LENGTH = 60
+
+
+def base(*, services: tuple[int, ...] = (27, 38, 68), size: int = 40, records: int = 0) -> ProfileBase:
+    """USIM and ISIM with Milenage, GBA in their service tables, EF.GBABP, and EF.GBANL where it has records."""
     builder = standard()
     usim, isim, _ = builder.adfs
     usim.children[0x6F38].content = service_table(*services)  # type: ignore[union-attr]  # an EF
@@ -37,6 +41,8 @@ def base(*, services: tuple[int, ...] = (27, 38, 68), size: int = 40) -> Profile
     for adf, fid in ((usim, 0x6FD6), (isim, 0x6FD5)):
         if size:
             builder.file(adf, fid, b"\xff" * size, PIN1)
+        if records:
+            builder.file(adf, LIST[adf.aid], b"\xff" * LENGTH * records, PIN1_ADM, length=LENGTH)  # type: ignore[index]
         builder.naa(adf, 1, K.hex(), OPC.hex())
     return builder.build()
 
@@ -61,12 +67,38 @@ def ask(card: SmallCard, data: str) -> str:
     return card(f"00880084{len(data) // 2:02X}{data}00")
 
 
-def ks_ext_naf() -> str:
+def ks_naf(label: bytes, naf_id: bytes = NAF_ID) -> str:
     """TS 33.220 B.2 and B.3: S = FC || P0 || L0 || ..."""
     text = b"\x01"
-    for value in (b"gba-me", RAND, IMPI, NAF_ID):
+    for value in (label, RAND, IMPI, naf_id):
         text += value + len(value).to_bytes(2, "big")
     return HMAC.new(CK + IK, text, SHA256).hexdigest().upper()
+
+
+def ks_ext_naf() -> str:
+    return ks_naf(b"gba-me")
+
+
+def derive(card: SmallCard, naf_id: bytes) -> str:
+    return ask(card, NafRequest(naf_id, IMPI).encode().hex())
+
+
+def listed(card: SmallCard, aid: bytes = USIM) -> list[str]:
+    """The records of EF.GBANL without the bytes that are not used."""
+    card.select(LIST[aid])  # type: ignore[index]
+    records = [card(f"00B2{number:02X}04{LENGTH:02X}") for number in range(1, 4)]
+    return [record[:-4].removesuffix("FF" * LENGTH).rstrip("F") for record in records if record.endswith("9000")]
+
+
+def kept(card: SmallCard, kind: str = "0") -> list[tuple[int, str]]:
+    """Which record of EF.GBANL each Ks_int_NAF belongs to, the one derived last first."""
+    stored = dict(card.memory.items(f"{PREFIX}/naf/")).get(f"{PREFIX}/naf/{kind}", b"")
+    return [(stored[at] + 1, stored[at + 1 : at + 33].hex().upper()) for at in range(0, len(stored), 33)]
+
+
+def entry(naf_id: bytes, b_tid: bytes = b"") -> str:
+    """TS 31.102 4.2.83: 80 L NAF_ID 81 L B-TID."""
+    return f"80{len(naf_id):02X}{naf_id.hex()}81{len(b_tid):02X}{b_tid.hex()}".upper()
 
 
 @BOTH
@@ -77,6 +109,64 @@ def test_bootstrapping_and_derivation(aid: bytes, fid: int) -> None:
     card.select(fid)
     assert card("00B0000028") == f"10{RAND.hex().upper()}0000" + "FF" * 21 + "9000"
     assert ask(card, DERIVE) == f"DB20{ks_ext_naf()}9000"
+
+
+@pytest.mark.parametrize("aid, number", [(USIM, "0"), (ISIM, "1")], ids=["USIM", "ISIM"])
+def test_derivation_lists_the_server_and_keeps_ks_int_naf(aid: bytes, number: str) -> None:
+    """TS 33.220 G.2: the UICC stores Ks_int_NAF and associated B-TID together with NAF_Id."""
+    card = ready(base(records=3), aid)
+    assert ask(card, bootstrapping(7)) == f"DB08{RES}9000"
+    assert listed(card, aid) == ["", "", ""]
+    card.select(0x6FD5 if aid == ISIM else 0x6FD6)
+    assert card("00D600110504" + b"b-id".hex()) == "9000"  # length and B-TID, written by the terminal
+    assert ask(card, DERIVE) == f"DB20{ks_ext_naf()}9000"
+    assert listed(card, aid) == [entry(NAF_ID, b"b-id"), "", ""]
+    assert kept(card, number) == [(1, ks_naf(b"gba-u"))]
+    assert ks_naf(b"gba-u") not in card(f"00B20104{LENGTH:02X}")
+
+
+def test_list_that_is_full_gives_up_the_key_derived_longest_ago() -> None:
+    """TS 33.220 G.2: a list of the entries, the last derived first; its last one is overwritten."""
+    made = base(records=3)
+    card = ready(made)
+    ask(card, bootstrapping(7))
+    for name in (b"a", b"b", b"c", b"a", b"d"):
+        assert derive(card, name) == f"DB20{ks_naf(b'gba-me', name)}9000"
+    assert listed(card) == [entry(b"a"), entry(b"d"), entry(b"c")]
+    assert kept(card) == [(number, ks_naf(b"gba-u", name)) for number, name in ((2, b"d"), (1, b"a"), (3, b"c"))]
+    again = SmallCard(made, card.flash)
+    again.usim()
+    again.verify(0x01, "1234")
+    derive(again, b"e")
+    assert listed(again) == [entry(b"a"), entry(b"d"), entry(b"e")]
+
+
+def test_new_bootstrapping_leaves_the_list() -> None:
+    card = ready(base(records=3))
+    ask(card, bootstrapping(7))
+    ask(card, DERIVE)
+    assert ask(card, bootstrapping(8)).startswith("DB")
+    assert listed(card) == [entry(NAF_ID), "", ""]
+    assert kept(card) == [(1, ks_naf(b"gba-u"))]
+
+
+def test_server_that_does_not_fit_into_a_record_is_no_memory_space_and_changes_nothing() -> None:
+    card = ready(base(records=3))
+    ask(card, bootstrapping(7))
+    before = dict(card.memory.items(""))
+    assert derive(card, b"n" * (LENGTH - 3)) == "9866"
+    assert dict(card.memory.items("")) == before
+    assert derive(card, b"n" * (LENGTH - 4)).startswith("DB20")
+
+
+@pytest.mark.parametrize("body", ["FF" * 40, "10", "1000", "27" + "00" * 39, "10" + "00" * 16 + "FF" + "00" * 22])
+def test_whatever_the_terminal_wrote_into_the_parameters_the_derivation_goes_on(body: str) -> None:
+    card = ready(base(records=3))
+    ask(card, bootstrapping(7))
+    card.select(0x6FD6)
+    assert card(f"00D60000{len(body) // 2:02X}{body}") == "9000"
+    assert ask(card, DERIVE) == f"DB20{ks_ext_naf()}9000"  # Ks and RAND are the card's own
+    assert listed(card)[0].startswith(entry(NAF_ID)[:-2])
 
 
 def test_answers_by_get_response() -> None:
