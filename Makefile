@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test soak bench lint clean
+.PHONY: help demo test conformance soak bench lint clean
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1  /p' Makefile
 
@@ -13,6 +13,9 @@ demo: $(VENV)/.run ## a profile into a new card through SM-DP and SM-SR, then at
 
 test: $(VENV)/.test ## all tests
 	@$(PYTEST) $(ARGS)
+
+conformance: $(VENV)/.test ## docs/conformance.md from a run of its tests
+	@$(PYTEST) -q --conformance -k "test_cc_ or test_atk_" $(ARGS)
 
 soak: $(VENV)/.test ## all tests with their large counts: hours
 	@EUICC_SCALE=soak $(PYTEST) --timeout 14400 $(ARGS)

@@ -10,12 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.conformance.plugin import Conformance
 from tests.require import demanded
 from tests.scale import count, scale
 from tools.pcscd import SOCKET_VARIABLE
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make conformance` says to this run."""
+    parser.addoption("--conformance", action="store_true", help="write docs/conformance.md from this run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Refuse a misspelt environment at once, and give every property the run's number of examples."""
     try:
         column = scale()
@@ -33,6 +39,8 @@ def pytest_configure() -> None:
         print_blob=True,
     )
     settings.load_profile("euicc")
+    if not hasattr(config, "workerinput"):  # xdist: the workers' results come together in the controller
+        config.pluginmanager.register(Conformance(config))
 
 
 def pytest_report_header() -> str:

@@ -69,6 +69,7 @@ PROBES: Mapping[str, Probe] = {
     "profiles": _profiles,
     "schemas": _path(SHARED / "schemas"),
     "vectors": _path(SHARED / "spec" / "vectors.py"),
+    "checklists": _path(SHARED / "spec" / "checklists.md"),
     "module": _path(SHARED / "spec" / "PE_Definitions-3.3.1.asn"),
     "pycrate": _module("pycrate_asn1rt", "pycrate"),
     "asn1tools": _module("asn1tools", "asn1tools"),
@@ -116,6 +117,12 @@ def vectors_path() -> Path:
     """The script that recomputes the known answers."""
     require("vectors")
     return SHARED / "spec" / "vectors.py"
+
+
+def checklists_path() -> Path:
+    """The conformance checklists."""
+    require("checklists")
+    return SHARED / "spec" / "checklists.md"
 
 
 def module_path() -> Path:
