@@ -10,10 +10,10 @@ from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.fcp import FcpTemplate
 from apdu.command.status import SW, StatusWord
 from apdu.errors import DecodeError, StatusError
+from apdu.files import catalogue
 from apdu.ids import Aid
 from apdu.tlv.scan import split
 from tools.errors import ToolError
-from tools.reader import catalogue
 from tools.reader.connection import OpenCard
 
 __all__ = ["ADM", "PIN1", "Application", "Files", "Place"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from apdu.command.apdu import ResponseApdu
 from apdu.errors import DecodeError, StatusError
+from apdu.files import catalogue
 from apdu.gp.recognition import CardData, ExtendedCardResources, get_data
 from apdu.ids import ECASD, ISD_R, Eid, Iccid
 from apdu.keys.certificate import Certificate
 from apdu.tlv.scan import split
 from smsr.scripts.audit import IsdP, isd_p_states
 from tools.errors import ToolError
-from tools.reader import catalogue
 from tools.reader.atr import Atr
 from tools.reader.connection import OpenCard
 from tools.reader.domain import SecurityDomain

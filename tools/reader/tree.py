@@ -12,9 +12,9 @@ import click
 
 from apdu.command.fcp import FcpTemplate
 from apdu.errors import DecodeError
+from apdu.files import catalogue
 from apdu.ids import Iccid, Imsi
 from tools.errors import ToolError
-from tools.reader import catalogue
 from tools.reader.connection import open_card
 from tools.reader.files import ADM, PIN1, Files, Place
 from tools.reader.options import ReaderOptions

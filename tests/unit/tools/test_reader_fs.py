@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from apdu.files import catalogue
 from emulator.factory.eum import Bootstrap
 from emulator.readers.inprocess import VirtualReader
 from tests.support.lab import Lab
 from tests.support.profile import ADM1, subscriber
 from tools.cli import main
-from tools.reader import catalogue
 
 SPN = "ADF.USIM/EF.SPN"
 
