@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events in, entries out: pairs commands with responses, follows chains and selections, attaches secure channels.
+
+One pass, bounded memory: what is kept is the last exchange of each link and what is selected on its channels. An entry
+is complete when the next event of its link cannot belong to it any more; `flush` gives out what still waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import apdu.trace.decode.gp
+import apdu.trace.decode.uicc  # noqa: F401  -- both add their rows to the table
+from apdu.trace.decode.chains import Chains
+from apdu.trace.decode.detail import detail
+from apdu.trace.decode.happenings import happening
+from apdu.trace.decode.model import Entry, Exchange, Finding, Link, Severity, visible
+from apdu.trace.decode.table import title
+from apdu.trace.decode.where import Whereabouts, channel_of
+from apdu.trace.events import AnyEvent, ChannelEvent, FunctionEvent, Layer, LinkEvent, LinkKind, Octets
+
+__all__ = ["Decoder", "decode"]
+
+_GET_RESPONSE: Final = 0xC0
+_MAX_PARTS: Final = 600
+"""Parts of one response: 65536 bytes in pieces of 256, each with a repetition."""
+_UNANSWERED: Final = Finding(Severity.WARNING, "the command has no response", "ISO/IEC 7816-3 12.1")
+_UNASKED: Final = Finding(Severity.WARNING, "a response without a command", "ISO/IEC 7816-3 12.1")
+
+
+@dataclass(slots=True)
+class _LinkState:
+    """One link to a card: the exchange that may still go on, and what is selected."""
+
+    open: Exchange | None = None
+    answered: bool = True
+    repeats: bool = False
+    """The command under way is GET RESPONSE, or the same one with the right Le."""
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    chains: Chains = field(default_factory=Chains)
+
+
+class Decoder:
+    """Decodes the events of one trace, in order."""
+
+    def __init__(self) -> None:
+        self._links: dict[Link, _LinkState] = {}
+        self._number = 0
+        self._function = ""
+
+    def feed(self, event: AnyEvent) -> list[Entry]:
+        """Take one event; the entries that are complete now."""
+        if isinstance(event, LinkEvent):
+            return self._link(event)
+        if isinstance(event, ChannelEvent) and self._attach(event):
+            return []
+        done = self.flush()
+        if isinstance(event, FunctionEvent):
+            self._function = "" if event.outcome else event.name
+        done.append(self._happening(event))
+        return done
+
+    def flush(self) -> list[Entry]:
+        """The entries that wait for what might still belong to them."""
+        done: list[Entry] = []
+        for link in self._links.values():
+            done.extend(self._close(link))
+        return done
+
+    # --- links
+
+    def _link(self, event: LinkEvent) -> list[Entry]:
+        link = Link(event.side, getattr(event, "reader", ""))
+        state = self._links.get(link)
+        if state is None:
+            state = self._links[link] = _LinkState()
+        kind = event.kind
+        if kind == LinkKind.COMMAND:
+            return self._command(link, state, event)
+        if kind == LinkKind.RESPONSE and not state.answered:
+            self._response(state, event)
+            return []
+        done = self._close(state)
+        if kind == LinkKind.RESPONSE:
+            done.append(self._happening(event, link, (_UNASKED,)))
+        else:
+            if kind != LinkKind.PPS:
+                state.whereabouts.reset()
+                state.chains.reset()
+            done.append(self._happening(event, link))
+        return done
+
+    def _command(self, link: Link, state: _LinkState, event: LinkEvent) -> list[Entry]:
+        data = visible(event.data) or b""
+        if _continues(state, data):
+            assert state.open is not None
+            state.open.events += (event,)
+            state.answered = False
+            state.repeats = True
+            return []
+        done = self._close(state)
+        self._number += 1
+        channel = channel_of(data[0]) if data else 0
+        state.open = Exchange(
+            number=self._number,
+            time=event.time,
+            link=link,
+            layer=Layer.APDU,
+            function=self._function,
+            events=(event,),
+            command=event.data,
+            channel=channel,
+            place=state.whereabouts.at(channel),
+            _summarise=title,
+            _detail=detail,
+        )
+        state.answered = False
+        state.repeats = False
+        return done
+
+    def _response(self, state: _LinkState, event: LinkEvent) -> None:
+        entry = state.open
+        assert entry is not None
+        entry.events += (event,)
+        entry.duration = event.time - entry.time
+        entry.response = _joined(entry.response, event.data) if state.repeats else event.data
+        state.answered = True
+
+    def _close(self, state: _LinkState) -> list[Entry]:
+        """Complete the exchange of a link: what it changes holds from the next one on."""
+        entry = state.open
+        if entry is None:
+            return []
+        state.open = None
+        if not state.answered:
+            entry.findings += (_UNANSWERED,)
+            state.answered = True
+        command, response = visible(entry.command), visible(entry.response)
+        if command is not None and response is not None and len(command) >= 4:
+            state.whereabouts.follow(entry.channel, command, response)
+        entry.assembled = state.chains.take(entry)
+        return [entry]
+
+    # --- everything else
+
+    def _attach(self, event: ChannelEvent) -> bool:
+        """Give the exchange of a secure channel to the APDU that carries it; both ends may have reported it."""
+        for state in self._links.values():
+            entry = state.open
+            if entry is None:
+                continue
+            if event.layer == Layer.SCP03 and event.protected == entry.command:
+                entry.protected = _better(entry.protected, event)
+            elif event.layer == Layer.SCP03T:
+                same = [each for each in entry.inner if each.protected == event.protected]
+                entry.inner = tuple(each for each in entry.inner if each not in same)
+                entry.inner += (_better(same[0] if same else None, event),)
+            else:
+                continue
+            entry.events += (event,)
+            return True
+        return False
+
+    def _happening(self, event: AnyEvent, link: Link | None = None, findings: tuple[Finding, ...] = ()) -> Entry:
+        self._number += 1
+        return happening(event, self._number, link, self._function, findings)
+
+
+def _continues(state: _LinkState, command: bytes) -> bool:
+    """Whether a command belongs to the exchange before: GET RESPONSE after 61xx, or the repetition after 6Cxx."""
+    entry = state.open
+    if entry is None or not state.answered or len(entry.events) > _MAX_PARTS:
+        return False
+    response = visible(entry.response)
+    if response is None or len(response) < 2 or len(command) < 4:
+        return False
+    if response[-2] == 0x61:
+        return command[1] == _GET_RESPONSE and channel_of(command[0]) == entry.channel
+    if response[-2] == 0x6C:
+        before = visible(entry.command) or b""
+        return command[:4] == before[:4] or (command[1] == _GET_RESPONSE and state.repeats)
+    return False
+
+
+def _joined(before: Octets, after: Octets) -> Octets:
+    """The data of both parts with the status word of the second."""
+    first, second = visible(before), visible(after)
+    if first is None or second is None or first is not before or second is not after:
+        return after
+    return first[:-2] + second
+
+
+def _better(first: ChannelEvent | None, second: ChannelEvent) -> ChannelEvent:
+    """Of two reports of the same exchange the one that was verified, or that shows more."""
+    if first is None:
+        return second
+    if ("verified" in second.extra) != ("verified" in first.extra):
+        return second if "verified" in second.extra else first
+    return second if len(second.response_plain) > len(first.response_plain) else first
+
+
+def decode(events: Iterable[AnyEvent]) -> Iterator[Entry]:
+    """The entries of a whole trace, as they become complete."""
+    decoder = Decoder()
+    for event in events:
+        yield from decoder.feed(event)
+    yield from decoder.flush()

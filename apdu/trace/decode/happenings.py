@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entries of what is no command: resets, functions, messages of bearers, and what this version does not know.
+
+`BEARERS` says how the messages of a layer are taken apart; whoever brings a bearer adds its layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from apdu.trace.decode.model import Finding, Happening, Link, Node
+from apdu.trace.decode.table import plain_node
+from apdu.trace.decode.text import digits
+from apdu.trace.events import (
+    AnyEvent,
+    BearerEvent,
+    ChannelEvent,
+    ForeignEvent,
+    FunctionEvent,
+    Json,
+    LinkEvent,
+    LinkKind,
+)
+
+__all__ = ["BEARERS", "happening", "json_nodes"]
+
+BEARERS: Final[dict[str, Callable[[BearerEvent], tuple[Node, ...]]]] = {}
+"""By layer: what is inside a message."""
+_LINK_NAMES: Final[Mapping[str, str]] = {
+    LinkKind.ATR: "reset",
+    LinkKind.PPS: "PPS",
+    LinkKind.POWER_OFF: "power off",
+    LinkKind.RESPONSE: "response",
+}
+
+
+def happening(
+    event: AnyEvent, number: int, link: Link | None, function: str, findings: tuple[Finding, ...] = ()
+) -> Happening:
+    """The entry of one event."""
+    text, nodes = _content(event)
+    side = getattr(event, "side", "")
+    return Happening(
+        number=number,
+        time=event.time,
+        link=Link(side) if link is None else link,
+        layer=event.layer,
+        function=function,
+        findings=findings,
+        events=(event,),
+        text=text,
+        nodes=nodes,
+    )
+
+
+def _content(event: AnyEvent) -> tuple[str, tuple[Node, ...]]:
+    if isinstance(event, LinkEvent):
+        name = _LINK_NAMES.get(event.kind, event.kind)
+        return f"{name} {digits(event.data)}".rstrip(), (plain_node(name, event.data),)
+    if isinstance(event, FunctionEvent):
+        return f"{event.name}: {event.outcome or 'begins'}", json_nodes(event.fields)
+    if isinstance(event, BearerEvent):
+        decode = BEARERS.get(event.layer)
+        inside = decode(event) if decode is not None else (plain_node("data", event.data),)
+        return f"{event.name or event.layer} {event.direction}", (*json_nodes(event.fields), *inside)
+    if isinstance(event, ChannelEvent):
+        parts = (("protected", event.protected), ("plain", event.plain), ("response", event.response_plain))
+        return f"{event.layer} {event.target}".rstrip(), tuple(plain_node(name, data) for name, data in parts)
+    assert isinstance(event, ForeignEvent)
+    return event.event, json_nodes(event.extra)
+
+
+def json_nodes(fields: Mapping[str, Json]) -> tuple[Node, ...]:
+    """Fields of an event as nodes."""
+    return tuple(_json_node(name, value) for name, value in fields.items())
+
+
+def _json_node(name: str, value: Json) -> Node:
+    if isinstance(value, Mapping):
+        return Node(name, children=json_nodes(value))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return Node(name, children=tuple(_json_node(str(at), each) for at, each in enumerate(value)))
+    return Node(name, "" if value is None else str(value))
