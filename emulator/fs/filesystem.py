@@ -105,10 +105,10 @@ class FileSystem:
             self.memory.put(record_key(self.prefix, number), record.value())
         self._grow(dict(sorted({**self.changes, **changed}.items())))
 
-    def resize(self, node: FileNode, size: int) -> None:
-        """Give a file, not a link, another size."""
-        record = self.changes.get(node.id)
-        self.change_tree({node.id: NodeRecord(size=size) if record is None else replace(record, size=size)})
+    def resize(self, node: FileNode, size: int, maximum: int | None = None) -> None:
+        """Give a file, not a link, another size; a BER-TLV file another maximum size with it."""
+        record = self.changes.get(node.id, NodeRecord())
+        self.change_tree({node.id: replace(record, size=size, maximum_size=maximum)})
 
     def delete_tree(self, node: Node, doomed: Iterable[Node]) -> None:
         """Delete a node with all that lies in it, and everything that is stored about that."""

@@ -35,7 +35,7 @@ class NodeRecord(Template, tag=0x30, clause="none"):
     deleted: bool = tlv(0x80, FLAG, optional=True, default=False)
     size: int = tlv(0x81, UINT, optional=True, default=0)
     parent: int | None = tlv(0x82, UINT, optional=True)
-    """Id of its directory; only a node made on the card has it, and what follows."""
+    """Id of its directory; only a node made on the card has it, and what follows, but for the maximum size."""
     fid: int = tlv(0x83, UINT, optional=True, default=0)
     descriptor: int = tlv(0x84, BYTE, optional=True, default=0)
     record_length: int = tlv(0x85, UINT, optional=True, default=0)
@@ -114,7 +114,9 @@ def _change(nodes: dict[int, Node], number: int, record: NodeRecord) -> None:
     else:
         assert isinstance(node, FileNode)
         node.size = record.size
-        if node.kind is not FileKind.BER_TLV:
+        if node.kind is FileKind.BER_TLV:
+            node.maximum_size = record.maximum_size
+        else:
             node.content = node.content[: record.size].ljust(record.size, b"\xff")
 
 

@@ -204,15 +204,20 @@ def delete_file(channel: Channel, command: CommandApdu) -> bytes:
     permit(channel, files, node, DELETE_SELF)
     doomed = list(subtree(node))
     _require_unused(channel, files, doomed)
-    freed = sum(NODE_BYTES + each.size * (each.link is None) for each in doomed if isinstance(each, FileNode))
-    freed += NODE_BYTES * sum(isinstance(each, Directory) for each in doomed)
-    take_memory(files.memory, files.prefix, -freed)
+    take_memory(files.memory, files.prefix, -sum(_taken(files, each) for each in doomed))
     files.delete_tree(node, doomed)
     shown = parent if directory is node or directory.link is None else directory
     channel.directory, channel.file = shown, None
     _regrown(channel, files)
     enter(channel, _here(channel, files))
     return b""
+
+
+def _taken(files: FileSystem, node: Node) -> int:
+    """Bytes of memory that a file or directory takes; objects may go beyond the reserved size of their file."""
+    if isinstance(node, Directory) or node.link is not None:
+        return NODE_BYTES
+    return NODE_BYTES + max(node.size, len(files.body(node)))
 
 
 def _require_unused(channel: Channel, files: FileSystem, doomed: list[Node]) -> None:
@@ -229,27 +234,53 @@ def _require_unused(channel: Channel, files: FileSystem, doomed: list[Node]) -> 
 
 
 def resize_file(channel: Channel, command: CommandApdu) -> bytes:
-    """Give a transparent or linear fixed file of the current directory another size; it becomes current."""
+    """Give a file of the current directory another size; it becomes current.
+
+    Records keep their numbers: a smaller cyclic file loses its oldest ones (U).
+    """
     files = file_system(channel)
     given = _parameters(command)
     node = _here(channel, files).children.get(given.fid)
     if node is None or node.kind is DirectoryKind.ADF:
         raise CardError(SW.FILE_NOT_FOUND)
-    if not isinstance(node, FileNode) or node.target.kind not in (FileKind.TRANSPARENT, FileKind.LINEAR):
+    if not isinstance(node, FileNode):
         raise CardError(SW.WRONG_FILE_STRUCTURE)
     authorise(channel, files, node, RESIZE)
+    if node.target.kind is FileKind.BER_TLV:
+        _resize_objects(files, node, given)
+    else:
+        _resize_body(files, node, given)
+    _regrown(channel, files)
+    resized = files.node(node.id)
+    if isinstance(resized, FileNode):
+        open_file(channel, resized)
+    return b""
+
+
+def _resize_body(files: FileSystem, node: FileNode, given: _Parameters) -> None:
     size, target = given.file_size, node.target
     if target.record_length:
         _check_records(size, target.record_length)
     body = files.body(node)
     take_memory(files.memory, files.prefix, size - target.size)
     files.resize(target, size)
-    _regrown(channel, files)
-    resized = files.node(node.id)
-    if isinstance(resized, FileNode):
-        files.write(resized, (body + given.proprietary.body(size, target.record_length)[len(body) :])[:size])
-        open_file(channel, resized)
-    return b""
+    resized = files.node(target.id)
+    assert isinstance(resized, FileNode)
+    files.write(resized, (body + given.proprietary.body(size, target.record_length)[len(body) :])[:size])
+
+
+def _resize_objects(files: FileSystem, node: FileNode, given: _Parameters) -> None:
+    """A BER-TLV file: 80 is the reserved size, 86 the maximum; 6A84 when the objects in it would not fit (U)."""
+    target, limit = node.target, given.proprietary.maximum_size
+    maximum = target.maximum_size if limit is None else _number(limit)
+    size = target.size if given.size is None and limit is not None else given.file_size
+    if maximum is not None and maximum < size:
+        raise CardError(SW.WRONG_DATA)
+    taken = len(files.body(node))
+    if taken > max(size, maximum or 0):
+        raise CardError(SW.NOT_ENOUGH_MEMORY)
+    take_memory(files.memory, files.prefix, max(size, taken) - max(target.size, taken))
+    files.resize(target, size, maximum)
 
 
 def _regrown(channel: Channel, files: FileSystem) -> None:

@@ -37,6 +37,7 @@ def base() -> ProfileBase:
     builder.file(usim, 0x6F73, bytes(8), NO_RESIZE)
     target = builder.file(usim, 0x6F74, bytes(8), FREE)
     builder.link(usim, 0x6F75, target, FREE)
+    builder.file(usim, 0x6F76, bytes.fromhex("8006010203040506"), FREE, kind=FileKind.BER_TLV).size = 16
     df = builder.df(usim, 0x5F10)
     df.arr = (0x2F06, FREE)
     builder.file(df, 0x4F20, b"\x01\x02", FREE)
@@ -323,9 +324,76 @@ def test_resize_of_records_links_and_files_made_here(card: SmallCard) -> None:
     assert powered(card.base, card.flash)("00A4000C026F80") == "9000"
 
 
+def test_resize_of_a_cyclic_file(card: SmallCard) -> None:
+    """Record 1 is the newest: a larger file gets room behind the oldest, a smaller one loses the oldest."""
+    card.select(0x6F72)
+    for value in ("11111111", "22222222"):
+        assert card(f"00DC000304{value}") == "9000"
+    assert resize(card, 0x6F72, "000C", "C1020099") == "9000"
+    assert [card(f"00B20{n}0404") for n in (1, 2, 3)] == ["222222229000", "111111119000", "009999999000"]
+    assert "82054621000403" in card("00A40004026F7200")
+    assert card("00DC00030433333333") == "9000"
+    assert [card(f"00B20{n}0404") for n in (1, 2, 3)] == ["333333339000", "222222229000", "111111119000"]
+    assert resize(card, 0x6F72, "0008") == "9000"
+    again = powered(card.base, card.flash)
+    again.select(0x6F72)
+    assert [again(f"00B20{n}0404") for n in (1, 2, 3)] == ["333333339000", "222222229000", "6A83"]
+
+
+def test_resize_of_a_ber_tlv_file(card: SmallCard) -> None:
+    """80 is what is reserved for the file, 86 in A5 what it may grow to."""
+    before = used(card)
+    card.select(0x6F76)
+    long = "8110" + "AA" * 16
+    assert card(f"80DB0080{len(long) // 2:02X}{long}") == "6A84"
+    assert resize(card, 0x6F76, "001A") == "9000"
+    assert used(card) == before + 10
+    assert card(f"80DB0080{len(long) // 2:02X}{long}") == "9000"
+    assert resize(card, 0x6F76, "0010") == "6A84"  # 26 bytes are in it
+    assert resize(card, 0x6F76, "0010", "8602001A") == "9000"
+    assert used(card) == before + 10  # what goes beyond the reserved size is still there
+    assert "8502001086" + "02001A" in card("00A40004026F7600")
+    again = powered(card.base, card.flash)
+    again.select(0x6F76)
+    assert again("80CB0080018100") == long + "9000"
+    assert again("80CB0080018000") == "80060102030405069000"
+    assert again("80DB00800181") == "9000"  # deletes the long object
+    assert used(again) == before
+    assert resize(again, 0x6F76, "0020") == "6A80"  # more than the maximum
+    assert resize(again, 0x6F76, "0020", "86020020") == "9000"
+
+
+def test_resize_of_the_maximum_size_alone(card: SmallCard) -> None:
+    before = used(card)
+    data = ber(0x62, ber(0x83, b"\x6f\x76") + ber(0xA5, bytes.fromhex("86020040")))
+    assert card(f"80D40000{len(data):02X}", data) == "9000"
+    assert used(card) == before
+    assert "850200108602" + "0040" in card("00A40004026F7600")
+
+
+def test_deleting_gives_back_what_objects_took_beyond_the_reserved_size(card: SmallCard) -> None:
+    before = used(card)
+    assert create(card, fcp(descriptor="7921", size="08", more="86020040")) == "9000"
+    assert used(card) == before + 8 + 32
+    long = "8110" + "AA" * 16
+    assert card(f"80DB0080{len(long) // 2:02X}{long}") == "9000"
+    assert used(card) == before + 18 + 32
+    assert card("00E40000026F80") == "9000"
+    assert used(card) == before
+
+
 @pytest.mark.parametrize(
     "fid, size, sw",
-    [(0x6F72, "000C", "6981"), (0x5F10, "000C", "6981"), (0x6FFF, "0001", "6A82"), (0x6F70, "0F00", "6A84")],
+    [
+        (0x6F72, "000A", "6A80"),
+        (0x6F72, "0F00", "6A80"),
+        (0x5F10, "000C", "6981"),
+        (0x6FFF, "0001", "6A82"),
+        (0x6F70, "0F00", "6A84"),
+        (0x6F76, "0F00", "6A84"),
+        (0x6F76, "0007", "6A84"),
+        (0x6F76, "0000", "6A80"),
+    ],
 )
 def test_refused_resize(card: SmallCard, fid: int, size: str, sw: str) -> None:
     before = dict(card.memory.items(""))

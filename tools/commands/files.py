@@ -67,7 +67,7 @@ def fs_read(options: ReaderOptions, path: str, pin: str | None, adm: str | None)
 def fs_update(
     options: ReaderOptions, path: str, data: bytes, offset: int, record: int | None, pin: str | None, adm: str | None
 ) -> None:
-    """Write to a file.
+    """Write to a file: bytes, a record, or an object of a BER-TLV file (its tag, length and value).
 
     \b
     euicc fs update ADF.USIM/EF.SPN 014D324D --adm 12345678

@@ -11,6 +11,7 @@ from apdu.command.fcp import FcpTemplate
 from apdu.command.status import SW, StatusWord
 from apdu.errors import DecodeError, StatusError
 from apdu.files import catalogue
+from apdu.gp.status import decode_tag_list
 from apdu.ids import Aid
 from apdu.tlv.scan import split
 from tools.errors import ToolError
@@ -24,6 +25,9 @@ _MF_FID, _EF_DIR = 0x3F00, 0x2F00
 _PIECE: Final = 255
 _LAST_OFFSET: Final = 0x7FFF
 _CODE_SIZE: Final = 8
+_TAG_LIST: Final = b"\x5c"
+_FIRST_BLOCK, _NEXT_BLOCK = 0x80, 0x00
+_MAX_OBJECT: Final = 0x10000
 
 
 class Application(NamedTuple):
@@ -144,6 +148,37 @@ class Files:
         command = CommandApdu(0x00, 0xDC, 0, 0x03, data) if cyclic else CommandApdu(0x00, 0xDC, number, 0x04, data)
         self._expect(command, "UPDATE RECORD")
 
+    def objects(self) -> Iterator[bytes]:
+        """The objects of the selected BER-TLV file, each whole, as the list of their tags has them."""
+        try:
+            (listed,) = split(self._retrieve(_TAG_LIST))
+            tags = decode_tag_list(listed.value)
+        except (DecodeError, ValueError):
+            raise ToolError("RETRIEVE DATA: the list of tags cannot be read") from None
+        for tag in tags:
+            yield self._retrieve(tag.to_bytes((tag.bit_length() + 7) // 8, "big"))
+
+    def _retrieve(self, tag: bytes) -> bytes:
+        """RETRIEVE DATA, block by block."""
+        what = f"RETRIEVE DATA {tag.hex().upper()}"
+        whole = bytearray()
+        command = CommandApdu(0x80, 0xCB, 0x00, _FIRST_BLOCK, tag, 256)
+        while True:
+            response = self._expect(command, what, SW.MORE_DATA_AVAILABLE)
+            whole += response.data
+            if response.sw != SW.MORE_DATA_AVAILABLE:
+                return bytes(whole)
+            if not response.data or len(whole) > _MAX_OBJECT:
+                raise ToolError(f"{what}: the object does not end")
+            command = CommandApdu(0x80, 0xCB, 0x00, _NEXT_BLOCK, b"", 256)
+
+    def set_object(self, data: bytes) -> None:
+        """SET DATA of the selected file, block by block; an object of length 0 deletes the one with its tag."""
+        for at in range(0, len(data), _PIECE):
+            block = _NEXT_BLOCK if at else _FIRST_BLOCK
+            command = CommandApdu(0x80, 0xDB, 0x00, block, data[at : at + _PIECE])
+            self._expect(command, "SET DATA", SW.MORE_DATA_EXPECTED if at + _PIECE < len(data) else SW.OK)
+
     def verify(self, reference: int, code: bytes) -> None:
         """VERIFY a PIN or ADM code; the code is padded to eight bytes."""
         self._card.keep_secret(code)
@@ -154,11 +189,11 @@ class Files:
         if not response.status.is_success:
             raise ToolError(f"VERIFY of key reference {reference:02X}: {_verdict(response.status)}")
 
-    def _expect(self, command: CommandApdu, what: str) -> ResponseApdu:
+    def _expect(self, command: CommandApdu, what: str, also: int = SW.OK) -> ResponseApdu:
         response = self._card.send(command)
         if response.sw == SW.SECURITY_STATUS:
             raise ToolError(f"{what}: {response.status}: give the code with --pin or --adm")
-        if not response.status.is_success:
+        if not response.status.is_success and response.sw != also:
             raise StatusError(what, response.sw)
         return response
 

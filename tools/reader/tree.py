@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from apdu.command.fcp import FcpTemplate
 from apdu.errors import DecodeError
 from apdu.files import catalogue
 from apdu.ids import Iccid, Imsi
+from apdu.tlv.scan import read_header
 from tools.errors import ToolError
 from tools.reader.connection import open_card
 from tools.reader.files import ADM, PIN1, Files, Place
@@ -135,6 +136,14 @@ def _as_json(fid: int, fcp: FcpTemplate) -> dict[str, Any]:
 # --- read
 
 
+_READERS: Final[Mapping[str, Callable[[Files, FcpTemplate], Iterable[bytes]]]] = {
+    "transparent": lambda files, fcp: (files.read(fcp),),
+    "linear": Files.records,
+    "cyclic": Files.records,
+    "BER-TLV": lambda files, _: files.objects(),
+}
+
+
 def read_file(options: ReaderOptions, path: str, codes: Codes) -> None:
     """Parameters and contents of one file."""
     with open_card(options) as card:
@@ -143,10 +152,11 @@ def read_file(options: ReaderOptions, path: str, codes: Codes) -> None:
         fcp = place.fcp
         if fcp.descriptor.is_directory:
             raise ToolError(f"{place.path} is a directory: `euicc fs tree` shows what is in it")
-        if _kind(fcp) in ("BER-TLV", "unknown"):
-            raise ToolError(f"{place.path} is a {_kind(fcp)} file, which is read with `euicc apdu`")
+        read = _READERS.get(_kind(fcp))
+        if read is None:
+            raise ToolError(f"{place.path} is of an unknown kind: it is read with `euicc apdu`")
         codes.verify(files)
-        content = [files.read(fcp)] if _kind(fcp) == "transparent" else list(files.records(fcp))
+        content = list(read(files, fcp))
     meaning = _meaning(place.name, content[0]) if content else None
     if options.as_json:
         body = [part.hex().upper() for part in content]
@@ -158,7 +168,7 @@ def read_file(options: ReaderOptions, path: str, codes: Codes) -> None:
         click.echo(f"access rule: record {fcp.security.record} of {fcp.security.fid:04X}")
     for number, part in enumerate(content, 1):
         for at in range(0, len(part), _ROW):
-            head = f"{number:3} " if fcp.descriptor.records is not None else ""
+            head = f"{number:3} " if _kind(fcp) != "transparent" else ""
             click.echo(f"{head}{at:04X}  {part[at : at + _ROW].hex(' ').upper():<47}  {_printed(part[at : at + _ROW])}")
     if meaning is not None:
         click.echo(meaning)
@@ -193,15 +203,29 @@ def update_file(options: ReaderOptions, path: str, data: bytes, position: tuple[
         place = files.go(path)
         fcp = place.fcp
         kind = _kind(fcp)
-        if kind not in ("transparent", "linear", "cyclic"):
+        if kind not in _READERS:
             raise ToolError(f"{place.path} is a {kind}, which is not written this way")
         _check_fit(place, kind, len(data), record, offset)
+        if kind == "BER-TLV":
+            _check_object(data)
         codes.verify(files)
         if kind == "transparent":
             files.update(data, offset)
+        elif kind == "BER-TLV":
+            files.set_object(data)
         else:
             files.update_record(record or 0, data.ljust(fcp.descriptor.record_length or 0, b"\xff"), kind == "cyclic")
     click.echo(json.dumps({"path": place.path, "written": len(data)}) if options.as_json else "written")
+
+
+def _check_object(data: bytes) -> None:
+    """Refuse what is not one object; only its value may be of any form."""
+    try:
+        whole = len(data) == read_header(data, 0, len(data))[2]
+    except DecodeError:
+        whole = False
+    if not whole:
+        raise ToolError("an object is its tag, its length and its value; length 00 deletes the one with the tag")
 
 
 def _check_fit(place: Place, kind: str, size: int, record: int | None, offset: int) -> None:
@@ -209,6 +233,10 @@ def _check_fit(place: Place, kind: str, size: int, record: int | None, offset: i
     descriptor = place.fcp.descriptor
     if not size:
         raise ToolError("there is nothing to write")
+    if kind == "BER-TLV":
+        if record is not None or offset:
+            raise ToolError(f"{place.path} has objects: they are written as a whole")
+        return
     if kind == "transparent":
         if record is not None:
             raise ToolError(f"{place.path} has no records: use --offset")

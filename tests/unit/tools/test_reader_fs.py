@@ -10,8 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from apdu.files import catalogue
+from apdu.profile.build import build_package
+from apdu.profile.package import encode_package
 from emulator.factory.eum import Bootstrap
 from emulator.readers.inprocess import VirtualReader
+from tests.support.domains import description
 from tests.support.lab import Lab
 from tests.support.profile import ADM1, subscriber
 from tools.cli import main
@@ -122,3 +125,63 @@ def test_update(tmp_path: Path) -> None:
     record = json.loads(ok("read", "EF.DIR", "--json"))["content"][0]
     ok("update", "EF.DIR", record, "--record", 1, "--adm", ADM1)
     assert json.loads(ok("read", "EF.DIR", "--json"))["content"][0] == record
+
+
+# --- BER-TLV files
+
+OBJECTS = "ADF.USIM/EF.XCAPCONFIGDATA"
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile with a BER-TLV file of two objects, and the codes of the description."""
+    elements = description()
+    for element in elements:
+        if "usim" in element:
+            element["usim"]["ef-ust"]["services"].append(120)
+        if "opt-usim" in element:
+            element["opt-usim"]["ef-xcapconfigdata"] = {"size": 1000, "content": "800201029F7003AABBCC"}
+    card = Lab(bootstrap=Bootstrap(encode_package(build_package(elements)))).card
+    monkeypatch.setattr("smartcard.System.readers", lambda: [VirtualReader("Bench", card)])
+
+
+def read_objects() -> list[str]:
+    found = json.loads(ok("read", OBJECTS, "--json"))
+    assert found["type"] == "BER-TLV"
+    content: list[str] = found["content"]
+    return content
+
+
+@pytest.mark.usefixtures("objects")
+def test_objects_are_read_and_listed() -> None:
+    assert read_objects() == ["80020102", "9F7003AABBCC"]
+    first, rule, *lines = ok("read", OBJECTS).splitlines()
+    assert first.startswith("MF/ADF.USIM/EF.XCAPCONFIGDATA  6FFC  BER-TLV")
+    assert rule.startswith("access rule")
+    assert [line[:22].rstrip() for line in lines] == ["  1 0000  80 02 01 02", "  2 0000  9F 70 03 AA"]
+
+
+@pytest.mark.usefixtures("objects")
+def test_objects_are_made_replaced_and_deleted() -> None:
+    long = "81820190" + "5A" * 400  # more than a command and a response hold
+    for data in (long, "8001FF", "9F7000"):
+        assert ok("update", OBJECTS, data, "--adm", "55555555") == "written\n"
+    assert sorted(read_objects()) == ["8001FF", long]
+
+
+@pytest.mark.usefixtures("objects")
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["8002FF"], "an object is its tag, its length and its value"),
+        (["8001FF00"], "an object is its tag"),
+        (["80"], "an object is its tag"),
+        (["8001FF", "--record", 1], "has objects"),
+        (["8001FF", "--offset", 1], "has objects"),
+        (["8182044C" + "00" * 1100], "6A84"),
+        (["8500"], "6A88"),
+    ],
+)
+def test_objects_that_are_refused(arguments: list[object], words: str) -> None:
+    assert words in fails("update", OBJECTS, *arguments, "--adm", "55555555")
+    assert read_objects() == ["80020102", "9F7003AABBCC"]
