@@ -15,6 +15,7 @@ import click
 
 from apdu.errors import M2mError
 from tools.commands.table import CARD, MAIN
+from tools.jsonerror import print_error
 
 __all__ = ["main"]
 
@@ -26,14 +27,19 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except M2mError as error:
-            raise click.ClickException(str(error)) from None
+            raise _failed(ctx, str(error)) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read our output went away: click ends quietly
                 raise
             from tools.errors import reason
 
             named = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(named + reason(error)) from None
+            raise _failed(ctx, named + reason(error)) from None
+
+
+def _failed(ctx: click.Context, message: str) -> click.ClickException:
+    print_error(ctx, message)
+    return click.ClickException(message)
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

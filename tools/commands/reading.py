@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tools.jsonerror import json_option
 from tools.reader.options import ReaderOptions, card_options, read_aid
 
 __all__ = ["apdu", "readers", "script"]
@@ -17,7 +18,7 @@ _AID = click.option(
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@json_option
 def readers(as_json: bool) -> None:
     """List the readers of PC/SC and what is in them."""
     from tools.reader.listing import list_readers

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options that every command on a card has, as one decorator, and the value that they become.
 
-Nothing is imported here but click: help is shown and wrong usage refused before anything heavy is loaded.
+Nothing is imported from outside but click: help is shown and wrong usage refused before anything heavy is loaded.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+
+from tools.jsonerror import json_option
 
 __all__ = [
     "ReaderOptions",
@@ -134,8 +136,6 @@ _KEYS: Final = (
         "--key-ver", callback=read_byte, default="30", show_default=True, metavar="HEX", help="Their version number."
     ),
 )
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
-
 
 def reader_options(
     *,
@@ -179,7 +179,7 @@ def card_options(command: F) -> F:
         return command(*args, options=options, **values)
 
     decorated: Any = with_options
-    for option in reversed((*_READER, *_KEYS, _JSON)):
+    for option in reversed((*_READER, *_KEYS, json_option)):
         decorated = option(decorated)
     result: F = decorated
     return result

@@ -16,6 +16,7 @@ from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import StatusWord
 from apdu.keys.secret import KeySet
 from tools.errors import ToolError, reason
+from tools.jsonerror import answered
 from tools.reader.apdutext import CommandLine, parse_command, parse_lines
 from tools.reader.connection import OpenCard, open_card
 from tools.reader.domain import SecurityDomain
@@ -100,8 +101,9 @@ def _reporting(sent: list[_Sent], *, as_json: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        if as_json:
+        if as_json and sent:
             click.echo(json.dumps([done.json() for done in sent], indent=2))
+            answered()
 
 
 def _sender(card: OpenCard, aid: bytes | None, keys: KeySet | None) -> Send | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, Protocol
 
 from tools.errors import ToolError
 from tools.reader.options import ReaderOptions
@@ -72,7 +72,7 @@ def find_reader(options: ReaderOptions) -> PyscardReader:
             raise ToolError(f"there is no reader {options.index}: {_listed(present)}")
         return present[options.index]
     if wanted is None:
-        return _only(present) or _several(f"several readers, choose one with -p or -r: {_listed(present)}")
+        return _only(present, f"several readers, choose one with -p or -r: {_listed(present)}")
     return _by_name(present, wanted)
 
 
@@ -94,16 +94,16 @@ def reader_state(reader: PyscardReader) -> tuple[str, str]:
     return "card", atr
 
 
-def _only(candidates: Sequence[PyscardReader]) -> PyscardReader | None:
+def _only(candidates: Sequence[PyscardReader], several: str) -> PyscardReader:
     """The only one, or the only one that is not empty: a reader may have several slots."""
     if len(candidates) == 1:
         return candidates[0]
     filled = [reader for reader in candidates if reader_state(reader)[0] != _EMPTY]
-    return filled[0] if len(filled) == 1 else None
-
-
-def _several(message: str) -> NoReturn:
-    raise ToolError(message)
+    if not filled:
+        raise ToolError(f"no reader has a card in it: put one into one of {_listed(candidates)}")
+    if len(filled) > 1:
+        raise ToolError(several)
+    return filled[0]
 
 
 def _by_name(present: Sequence[PyscardReader], wanted: str) -> PyscardReader:
@@ -114,7 +114,7 @@ def _by_name(present: Sequence[PyscardReader], wanted: str) -> PyscardReader:
     if not matches:
         raise ToolError(f"no reader's name contains {wanted!r}: {_listed(present)}")
     named = "; ".join(str(reader.name) for reader in matches)
-    return _only(matches) or _several(f"{len(matches)} readers contain {wanted!r}, name more of one: {named}")
+    return _only(matches, f"{len(matches)} readers contain {wanted!r}, name more of one: {named}")
 
 
 def _listed(present: Sequence[PyscardReader]) -> str:

@@ -60,23 +60,26 @@ def test_the_only_reader_needs_no_name(monkeypatch: pytest.MonkeyPatch, card: Ca
     assert run("apdu", SELECT_MF).exit_code == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["-r", "red"]])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [([], ["several readers", "-p or -r", "0 Red 00; 1 Red 01"]), (["-r", "red"], ["2 readers", "'red'", "Red 00"])],
+)
 def test_of_several_slots_the_one_with_a_card_is_meant(
-    monkeypatch: pytest.MonkeyPatch, card: Card, arguments: Sequence[object]
+    monkeypatch: pytest.MonkeyPatch, card: Card, arguments: Sequence[object], words: Sequence[str]
 ) -> None:
     readers(monkeypatch, VirtualReader("Red 00"), VirtualReader("Red 01", card))
     assert run("apdu", *arguments, SELECT_MF).exit_code == 0
     readers(monkeypatch, VirtualReader("Red 00", card), VirtualReader("Red 01", card))
-    fails(run("apdu", *arguments, SELECT_MF), "Red 00", "Red 01")
+    fails(run("apdu", *arguments, SELECT_MF), *words)
 
 
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ([], ["several readers", "-p or -r", "0 Red 00; 1 Red 01"]),
+        ([], ["no reader has a card", "0 Red 00; 1 Red 01"]),
         (["-p", 2], ["no reader 2", "0 Red 00; 1 Red 01"]),
         (["-r", "green"], ["'green'", "0 Red 00"]),
-        (["-r", "red"], ["2 readers", "'red'"]),
+        (["-r", "red"], ["no reader has a card", "0 Red 00; 1 Red 01"]),
         (["-r", "Red 00"], ["no card in Red 00", "put one in"]),
     ],
 )
