@@ -8,9 +8,9 @@ without the comprehension-required bit, which receivers ignore and which is set 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum, unique
 from typing import ClassVar, Final, NamedTuple, Self
 
+from apdu.cat.codes import Device, GeneralResult
 from apdu.errors import DecodeError
 from apdu.tlv.declare import Leaf, Template
 from apdu.tlv.scan import Tlv, comprehension, split_comprehension
@@ -41,20 +41,6 @@ class Comprehension(Template):
     _join: ClassVar[Callable[[int, bytes], bytes]] = staticmethod(_required)
 
 
-@unique
-class Device(IntEnum):
-    """Device identities (TS 102 223 8.7)."""
-
-    KEYPAD = 0x01
-    DISPLAY = 0x02
-    EARPIECE = 0x03
-    CHANNEL_1 = 0x21
-    CHANNEL_7 = 0x27
-    UICC = 0x81
-    TERMINAL = 0x82
-    NETWORK = 0x83
-
-
 class CommandDetails(NamedTuple):
     """Which proactive command: number, type, qualifier (TS 102 223 8.6)."""
 
@@ -82,33 +68,6 @@ class DeviceIdentities(NamedTuple):
         if len(raw) != 2:
             raise DecodeError(f"device identities have 2 bytes, not {len(raw)}")
         return cls(raw[0], raw[1])
-
-
-@unique
-class GeneralResult(IntEnum):
-    """How the terminal carried a command out (TS 102 223 8.12)."""
-
-    DONE = 0x00
-    PARTIAL_COMPREHENSION = 0x01
-    MISSING_INFORMATION = 0x02
-    REFRESH_WITH_ADDITIONAL_FILES = 0x03
-    ICON_NOT_DISPLAYED = 0x04
-    MODIFIED_BY_CALL_CONTROL = 0x05
-    LIMITED_SERVICE = 0x06
-    SESSION_ENDED_BY_USER = 0x10
-    BACKWARD_MOVE = 0x11
-    NO_RESPONSE_FROM_USER = 0x12
-    TERMINAL_UNABLE = 0x20
-    NETWORK_UNABLE = 0x21
-    USER_DECLINED = 0x22
-    BEYOND_CAPABILITIES = 0x30
-    TYPE_NOT_UNDERSTOOD = 0x31
-    DATA_NOT_UNDERSTOOD = 0x32
-    NUMBER_UNKNOWN = 0x33
-    SS_ERROR = 0x34
-    SMS_RP_ERROR = 0x35
-    VALUES_MISSING = 0x36
-    BIP_ERROR = 0x3A
 
 
 class Result(NamedTuple):

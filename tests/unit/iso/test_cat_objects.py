@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from apdu.cat.comprehension import CommandDetails, Device, DeviceIdentities, GeneralResult, Result
-from apdu.cat.envelope import Event, EventDownload
+from apdu.cat.codes import Device, Event, GeneralResult
+from apdu.cat.comprehension import CommandDetails, DeviceIdentities, Result
+from apdu.cat.envelope import EventDownload
 from apdu.cat.proactive import CommandType, ProactiveCommand, Refresh, RefreshMode, TerminalResponse
 from apdu.cat.terminal import TerminalCapability, TerminalProfile
 from apdu.errors import DecodeError, EncodeError

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The codes of the toolkit by name: commands, devices, results, events (TS 102 223 8 and 9, TS 31.111 8 and 9)."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+__all__ = [
+    "AccessTechnology",
+    "BipProblem",
+    "CommandType",
+    "Device",
+    "EnvelopeTag",
+    "Event",
+    "GeneralResult",
+    "LocalInformation",
+    "LocationStatus",
+    "RefreshMode",
+    "TerminalProblem",
+    "TimerAction",
+]
+
+
+@unique
+class CommandType(IntEnum):
+    """Type of command (TS 102 223 9.4)."""
+
+    REFRESH = 0x01
+    MORE_TIME = 0x02
+    POLL_INTERVAL = 0x03
+    POLLING_OFF = 0x04
+    SET_UP_EVENT_LIST = 0x05
+    SET_UP_CALL = 0x10
+    SEND_SS = 0x11
+    SEND_USSD = 0x12
+    SEND_SHORT_MESSAGE = 0x13
+    SEND_DTMF = 0x14
+    LAUNCH_BROWSER = 0x15
+    GEOGRAPHICAL_LOCATION_REQUEST = 0x16
+    PLAY_TONE = 0x20
+    DISPLAY_TEXT = 0x21
+    GET_INKEY = 0x22
+    GET_INPUT = 0x23
+    SELECT_ITEM = 0x24
+    SET_UP_MENU = 0x25
+    PROVIDE_LOCAL_INFORMATION = 0x26
+    TIMER_MANAGEMENT = 0x27
+    SET_UP_IDLE_MODE_TEXT = 0x28
+    PERFORM_CARD_APDU = 0x30
+    POWER_ON_CARD = 0x31
+    POWER_OFF_CARD = 0x32
+    GET_READER_STATUS = 0x33
+    RUN_AT_COMMAND = 0x34
+    LANGUAGE_NOTIFICATION = 0x35
+    OPEN_CHANNEL = 0x40
+    CLOSE_CHANNEL = 0x41
+    RECEIVE_DATA = 0x42
+    SEND_DATA = 0x43
+    GET_CHANNEL_STATUS = 0x44
+    SERVICE_SEARCH = 0x45
+    GET_SERVICE_INFORMATION = 0x46
+    DECLARE_SERVICE = 0x47
+    SET_FRAMES = 0x50
+    GET_FRAMES_STATUS = 0x51
+    RETRIEVE_MULTIMEDIA_MESSAGE = 0x60
+    SUBMIT_MULTIMEDIA_MESSAGE = 0x61
+    DISPLAY_MULTIMEDIA_MESSAGE = 0x62
+    ACTIVATE = 0x70
+    CONTACTLESS_STATE_CHANGED = 0x71
+    COMMAND_CONTAINER = 0x72
+    ENCAPSULATED_SESSION_CONTROL = 0x73
+
+
+@unique
+class RefreshMode(IntEnum):
+    """Qualifier of REFRESH (TS 102 223 8.6, TS 31.111 8.6)."""
+
+    INITIALISATION_AND_FULL_FILE_CHANGE = 0x00
+    FILE_CHANGE = 0x01
+    INITIALISATION_AND_FILE_CHANGE = 0x02
+    INITIALISATION = 0x03
+    UICC_RESET = 0x04
+    APPLICATION_RESET = 0x05
+    SESSION_RESET = 0x06
+    STEERING_OF_ROAMING = 0x07
+    STEERING_OF_ROAMING_IWLAN = 0x08
+
+
+@unique
+class LocalInformation(IntEnum):
+    """Qualifier of PROVIDE LOCAL INFORMATION (TS 102 223 8.6, TS 31.111 8.6)."""
+
+    LOCATION = 0x00
+    IMEI = 0x01
+    NETWORK_MEASUREMENT = 0x02
+    DATE_TIME = 0x03
+    LANGUAGE = 0x04
+    TIMING_ADVANCE = 0x05
+    ACCESS_TECHNOLOGY = 0x06
+    ESN = 0x07
+    IMEISV = 0x08
+    SEARCH_MODE = 0x09
+    BATTERY = 0x0A
+    MEID = 0x0B
+    WSID = 0x0C
+    BROADCAST_NETWORK = 0x0D
+    MULTIPLE_ACCESS_TECHNOLOGIES = 0x0E
+    LOCATION_MULTIPLE = 0x0F
+    NETWORK_MEASUREMENT_MULTIPLE = 0x10
+    CSG_LIST = 0x11
+    HENB_ADDRESS = 0x12
+    HENB_SURROUNDING = 0x13
+
+
+@unique
+class TimerAction(IntEnum):
+    """Qualifier of TIMER MANAGEMENT (TS 102 223 8.6)."""
+
+    START = 0x00
+    DEACTIVATE = 0x01
+    GET = 0x02
+
+
+@unique
+class Device(IntEnum):
+    """Device identities (TS 102 223 8.7)."""
+
+    KEYPAD = 0x01
+    DISPLAY = 0x02
+    EARPIECE = 0x03
+    CARD_READER_0 = 0x10
+    CARD_READER_1 = 0x11
+    CARD_READER_2 = 0x12
+    CARD_READER_3 = 0x13
+    CARD_READER_4 = 0x14
+    CARD_READER_5 = 0x15
+    CARD_READER_6 = 0x16
+    CARD_READER_7 = 0x17
+    CHANNEL_1 = 0x21
+    CHANNEL_2 = 0x22
+    CHANNEL_3 = 0x23
+    CHANNEL_4 = 0x24
+    CHANNEL_5 = 0x25
+    CHANNEL_6 = 0x26
+    CHANNEL_7 = 0x27
+    UICC = 0x81
+    TERMINAL = 0x82
+    NETWORK = 0x83
+
+
+@unique
+class GeneralResult(IntEnum):
+    """How the terminal carried a command out (TS 102 223 8.12, TS 31.111 8.12)."""
+
+    DONE = 0x00
+    PARTIAL_COMPREHENSION = 0x01
+    MISSING_INFORMATION = 0x02
+    REFRESH_WITH_ADDITIONAL_FILES = 0x03
+    ICON_NOT_DISPLAYED = 0x04
+    MODIFIED_BY_CALL_CONTROL = 0x05
+    LIMITED_SERVICE = 0x06
+    DONE_WITH_MODIFICATION = 0x07
+    REFRESH_NAA_NOT_ACTIVE = 0x08
+    TONE_NOT_PLAYED = 0x09
+    SESSION_ENDED_BY_USER = 0x10
+    BACKWARD_MOVE = 0x11
+    NO_RESPONSE_FROM_USER = 0x12
+    HELP_REQUIRED = 0x13
+    USSD_ENDED_BY_USER = 0x14
+    TERMINAL_UNABLE = 0x20
+    NETWORK_UNABLE = 0x21
+    USER_DECLINED = 0x22
+    CALL_CLEARED = 0x23
+    TIMER_CONTRADICTION = 0x24
+    CALL_CONTROL_TEMPORARY = 0x25
+    LAUNCH_BROWSER_ERROR = 0x26
+    MMS_TEMPORARY = 0x27
+    BEYOND_CAPABILITIES = 0x30
+    TYPE_NOT_UNDERSTOOD = 0x31
+    DATA_NOT_UNDERSTOOD = 0x32
+    NUMBER_UNKNOWN = 0x33
+    SS_ERROR = 0x34
+    SMS_RP_ERROR = 0x35
+    VALUES_MISSING = 0x36
+    USSD_ERROR = 0x37
+    MULTIPLE_CARD_ERROR = 0x38
+    CALL_CONTROL_PERMANENT = 0x39
+    BIP_ERROR = 0x3A
+    ACCESS_TECHNOLOGY_UNABLE = 0x3B
+    FRAMES_ERROR = 0x3C
+    MMS_ERROR = 0x3D
+
+
+@unique
+class TerminalProblem(IntEnum):
+    """What stands behind TERMINAL_UNABLE (TS 102 223 8.12.2, TS 31.111 8.12.2)."""
+
+    NO_CAUSE = 0x00
+    SCREEN_BUSY = 0x01
+    BUSY_ON_CALL = 0x02
+    BUSY_ON_SS = 0x03
+    NO_SERVICE = 0x04
+    ACCESS_CLASS_BARRED = 0x05
+    NO_RADIO_RESOURCE = 0x06
+    NOT_IN_SPEECH_CALL = 0x07
+    BUSY_ON_USSD = 0x08
+    BUSY_ON_DTMF = 0x09
+    NO_NAA_ACTIVE = 0x0A
+
+
+@unique
+class BipProblem(IntEnum):
+    """What stands behind BIP_ERROR (TS 102 223 8.12.11)."""
+
+    NO_CAUSE = 0x00
+    NO_CHANNEL = 0x01
+    CHANNEL_CLOSED = 0x02
+    CHANNEL_UNKNOWN = 0x03
+    BUFFER_SIZE = 0x04
+    SECURITY = 0x05
+    TRANSPORT_LEVEL = 0x06
+    REMOTE_UNREACHABLE = 0x07
+    SERVICE_ERROR = 0x08
+    SERVICE_UNKNOWN = 0x09
+    PORT = 0x10
+    LAUNCH_PARAMETERS = 0x11
+    LAUNCH_FAILED = 0x12
+
+
+@unique
+class EnvelopeTag(IntEnum):
+    """The kinds of envelopes (TS 101 220 7.2, TS 31.111 7)."""
+
+    SMS_PP_DOWNLOAD = 0xD1
+    CELL_BROADCAST_DOWNLOAD = 0xD2
+    MENU_SELECTION = 0xD3
+    CALL_CONTROL = 0xD4
+    MO_SMS_CONTROL = 0xD5
+    EVENT_DOWNLOAD = 0xD6
+    TIMER_EXPIRATION = 0xD7
+    USSD_DOWNLOAD = 0xD9
+
+
+@unique
+class Event(IntEnum):
+    """Events of an event list (TS 102 223 8.25, TS 31.111 8.25)."""
+
+    MT_CALL = 0x00
+    CALL_CONNECTED = 0x01
+    CALL_DISCONNECTED = 0x02
+    LOCATION_STATUS = 0x03
+    USER_ACTIVITY = 0x04
+    IDLE_SCREEN = 0x05
+    CARD_READER_STATUS = 0x06
+    LANGUAGE_SELECTION = 0x07
+    BROWSER_TERMINATION = 0x08
+    DATA_AVAILABLE = 0x09
+    CHANNEL_STATUS = 0x0A
+    ACCESS_TECHNOLOGY_CHANGE = 0x0B
+    DISPLAY_PARAMETERS_CHANGED = 0x0C
+    LOCAL_CONNECTION = 0x0D
+    SEARCH_MODE_CHANGE = 0x0E
+    BROWSING_STATUS = 0x0F
+    FRAMES_INFORMATION_CHANGE = 0x10
+    IWLAN_ACCESS_STATUS = 0x11
+    NETWORK_REJECTION = 0x12
+    HCI_CONNECTIVITY = 0x13
+    ACCESS_TECHNOLOGY_CHANGE_MULTIPLE = 0x14
+    CSG_CELL_SELECTION = 0x15
+    CONTACTLESS_STATE_REQUEST = 0x16
+    IMS_REGISTRATION = 0x17
+    INCOMING_IMS_DATA = 0x18
+    PROFILE_CONTAINER = 0x19
+    SECURED_PROFILE_CONTAINER = 0x1B
+    POLL_INTERVAL_NEGOTIATION = 0x1C
+
+
+@unique
+class LocationStatus(IntEnum):
+    """Location status (TS 102 223 8.27)."""
+
+    NORMAL = 0x00
+    LIMITED = 0x01
+    NO_SERVICE = 0x02
+
+
+@unique
+class AccessTechnology(IntEnum):
+    """Access technology (TS 102 223 8.61)."""
+
+    GSM = 0x00
+    UTRAN = 0x03
+    CDMA2000_1X = 0x06
+    HRPD = 0x07
+    E_UTRAN = 0x08
+    EHRPD = 0x09
+    NG_RAN = 0x0A
