@@ -48,9 +48,11 @@ def profile_install(options: ReaderOptions, package: Path, trust: Path | None, a
 
     An SM-DP is made for it, with a certificate of the CI. What fails leaves no ISD-P behind.
     """
-    from tools.reader.profiles import InstallOptions, install_profile
+    from tools.reader.desk import InstallOptions
+    from tools.reader.profiles import install_profile, trust_file
 
-    install_profile(options, InstallOptions(package=package, trust=trust, aid=aid, memory=memory))
+    chosen = trust_file(options, trust)
+    install_profile(options, InstallOptions(package=package, trust=chosen, aid=aid, memory=memory))
 
 
 @profile.command("enable")

@@ -19,6 +19,7 @@ from apdu.trace import Event, LinkEvent
 from apdu.trace.events import LinkKind, Side
 from tools.entropy import Source
 from tools.errors import ToolError
+from tools.reader.channel import CLI_HINTS
 from tools.reader.options import ReaderOptions
 from tools.reader.show import ApduLines
 from tools.reader.sources import PyscardReader, find_reader
@@ -49,7 +50,10 @@ _WORDS: Final = {"mute": _REASONS[_UNRESPONSIVE], "not connected": _REASONS[_REM
 class OpenCard:
     """One card that is connected. It is a CardTransport and a CardLink, and observes what others do with it."""
 
+    hints = CLI_HINTS
+
     def __init__(self, reader: PyscardReader, options: ReaderOptions, source: Source) -> None:
+        self._reader = reader
         self._name = str(reader.name)
         self._connection: Any = self._do(reader.createConnection)
         self._options = options
@@ -101,6 +105,13 @@ class OpenCard:
         """Power the card on."""
         self._do(lambda: self._connection.connect(mode=self._mode()))
         self._answer_to_reset()
+
+    def reconnect(self) -> bytes:
+        """Begin anew with whatever card is in the reader now; returns the ATR."""
+        self.disconnect()
+        self._connection = self._do(self._reader.createConnection)
+        self.connect()
+        return self.atr
 
     def disconnect(self) -> None:
         """Leave the card to others; a card or a service that is gone already is no error."""
@@ -170,8 +181,11 @@ class OpenCard:
 
 
 @contextmanager
-def open_card(options: ReaderOptions) -> Iterator[OpenCard]:
-    """Find the reader, connect to its card, trace as asked; at the end the card is left to others."""
+def open_card(options: ReaderOptions, lines: ApduLines | None = None) -> Iterator[OpenCard]:
+    """Find the reader, connect to its card, trace as asked; at the end the card is left to others.
+
+    `lines` are written to in any case; without them the options say whether there are any.
+    """
     source = Source()
     with ExitStack() as stack:
         reader = find_reader(options)
@@ -184,8 +198,9 @@ def open_card(options: ReaderOptions) -> Iterator[OpenCard]:
             _spare(options.trace_file)
             trace = stack.enter_context(TraceFile(options.trace_file, source.entropy("trace").draw(_SALT)))
             card.watch(trace.write, trace.register)
-        if options.apdu_trace:
+        if lines is None and options.apdu_trace:
             lines = ApduLines(source.entropy("lines").draw(_SALT))
+        if lines is not None:
             card.watch(lines.write, lines.redactor.register)
         stack.callback(card.disconnect)
         card.connect()

@@ -16,7 +16,7 @@ from apdu.script import ApduScript, Done, Run
 from apdu.trace import ChannelEvent
 from apdu.trace.events import Layer, Side
 from tools.errors import ToolError
-from tools.reader.connection import OpenCard
+from tools.reader.channel import CardAccess
 
 __all__ = ["MAX_CLEAR", "SecurityDomain", "select_application"]
 
@@ -29,7 +29,7 @@ _GOES_ON: Final = (0x90, 0x91, 0x61, 0x62, 0x63)
 """SW1 of answers after which the rest of a batch is sent."""
 
 
-def select_application(card: OpenCard, aid: bytes) -> bytes:
+def select_application(card: CardAccess, aid: bytes) -> bytes:
     """SELECT by AID; the response data. StatusError when the card has no such application."""
     response = card.send(CommandApdu(0x00, Ins.SELECT, 0x04, 0x00, bytes(aid), 256))
     if not response.status.is_success:
@@ -40,7 +40,7 @@ def select_application(card: OpenCard, aid: bytes) -> bytes:
 class SecurityDomain:
     """One security domain of the card in the reader."""
 
-    def __init__(self, card: OpenCard, aid: bytes, keys: KeySet | None = None, level: int = 0x33) -> None:
+    def __init__(self, card: CardAccess, aid: bytes, keys: KeySet | None = None, level: int = 0x33) -> None:
         self._card = card
         self._aid = bytes(aid)
         self._session: Scp03Host | None = None
@@ -105,7 +105,7 @@ class SecurityDomain:
 
     def _refused(self, what: str, status: StatusWord) -> Exception:
         if int(status) == SW.SECURITY_STATUS and self._session is None:
-            return ToolError(f"{what}: {status}; give the keys of the security domain with -k ENC:MAC:DEK")
+            return ToolError(f"{what}: {status}; {self._card.hints.keys}")
         return StatusError(what, status)
 
     def _open(self, keys: KeySet, level: SecurityLevel) -> Scp03Host:
@@ -119,9 +119,10 @@ class SecurityDomain:
         try:
             external = session.external_authenticate(answer)
         except SecurityError as error:
-            raise ToolError(f"{error}: are these the keys of version {keys.kvn:02X} (-k, --key-ver)?") from None
+            asked = f"are these the keys of version {keys.kvn:02X} ({self._card.hints.version})?"
+            raise ToolError(f"{error}: {asked}") from None
         authenticated = self._card.send(external)
         if authenticated.sw == SW.WRONG_P1P2:
-            raise ToolError(f"the security domain does not take level {level:02X}: --level names another")
+            raise ToolError(f"the security domain does not take level {level:02X}: {self._card.hints.level}")
         session.authenticated(authenticated)
         return session

@@ -29,7 +29,7 @@ from smsr.scripts.audit import audit, isd_p_states
 from smsr.scripts.lifecycle import create_isdp, delete_profile, disable_profile, enable_profile
 from tools.entropy import Source
 from tools.reader.apdutext import format_command
-from tools.reader.profiles import isd_p_aid
+from tools.reader.desk import isd_p_aid
 from tools.reader.trust import read_trust
 
 __all__ = ["show_audit", "show_create", "show_download", "show_establish", "show_isd_p"]

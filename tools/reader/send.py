@@ -15,14 +15,16 @@ import click
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import StatusWord
 from apdu.keys.secret import KeySet
+from apdu.trace.events import Json
 from tools.errors import ToolError, reason
 from tools.jsonerror import answered
 from tools.reader.apdutext import CommandLine, parse_command, parse_lines
 from tools.reader.connection import OpenCard, open_card
 from tools.reader.domain import SecurityDomain
 from tools.reader.options import ReaderOptions
+from tools.reader.output import show
 
-__all__ = ["run_commands", "run_script"]
+__all__ = ["Send", "Sent", "exchange_line", "run_commands", "run_script"]
 
 _FOLLOWED: Final = (0x61, 0x6C)
 _MAX_SCRIPT: Final = 4 * 1024 * 1024
@@ -30,7 +32,7 @@ Send = Callable[[CommandApdu], ResponseApdu]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class Sent:
     """A command that the card has answered."""
 
     line: CommandLine
@@ -41,8 +43,13 @@ class _Sent:
         """Whether the status word is the one expected, if one is."""
         return self.line.expected is None or self.line.expected == self.response.sw
 
-    def json(self) -> dict[str, object]:
-        """The members of its JSON object."""
+    @property
+    def unexpected(self) -> str:
+        """What came instead of what."""
+        return f"{self.response.status} instead of {StatusWord(self.line.expected or 0)}"
+
+    def json(self) -> Json:
+        """The same as an object."""
         return {
             "command": self.line.command.hex().upper(),
             "data": self.response.data.hex().upper(),
@@ -52,12 +59,12 @@ class _Sent:
             "ok": self.good,
         }
 
-    def show(self) -> None:
+    def lines(self) -> Iterator[str]:
         """Command and answer as people read them."""
-        click.echo(f"> {self.line.command.hex().upper()}")
+        yield f"> {self.line.command.hex().upper()}"
         if self.response.data:
-            click.echo(f"< {self.response.data.hex().upper()}")
-        click.echo(f"< {self.response.status}")
+            yield f"< {self.response.data.hex().upper()}"
+        yield f"< {self.response.status}"
 
 
 def run_commands(options: ReaderOptions, texts: Sequence[str], aid: bytes | None) -> None:
@@ -83,20 +90,21 @@ def run_script(options: ReaderOptions, path: Path, aid: bytes | None) -> None:
 
 
 def _run(options: ReaderOptions, lines: Iterable[CommandLine], aid: bytes | None) -> None:
-    sent: list[_Sent] = []
+    sent: list[Sent] = []
     with open_card(options) as card, _reporting(sent, as_json=options.as_json):
         send = _sender(card, aid, card.key_set if options.keys_typed else None)
         for line in lines:
-            done = _Sent(line, _exchange(card, send, line))
+            done = exchange_line(card, send, line)
             sent.append(done)
             if not options.as_json:
-                done.show()
+                show(done, as_json=False)
             if not done.good:
-                raise ToolError(_unexpected(done, len(sent)))
+                where = f"line {line.number}" if line.number else f"command {len(sent)}"
+                raise ToolError(f"{where}: {done.unexpected}")
 
 
 @contextmanager
-def _reporting(sent: list[_Sent], *, as_json: bool) -> Iterator[None]:
+def _reporting(sent: list[Sent], *, as_json: bool) -> Iterator[None]:
     """Print what was sent as JSON, also when it went wrong in the middle."""
     try:
         yield
@@ -115,15 +123,10 @@ def _sender(card: OpenCard, aid: bytes | None, keys: KeySet | None) -> Send | No
     return SecurityDomain(card, aid or ISD_R, keys).send
 
 
-def _exchange(card: OpenCard, send: Send | None, line: CommandLine) -> ResponseApdu:
+def exchange_line(card: OpenCard, send: Send | None, line: CommandLine) -> Sent:
     """61xx and 6Cxx are followed, unless it is they that are expected."""
     if send is not None:
-        return send(CommandApdu.parse(line.command))
+        return Sent(line, send(CommandApdu.parse(line.command)))
     if line.expected is not None and line.expected >> 8 in _FOLLOWED:
-        return ResponseApdu.parse(card.transmit(line.command))
-    return card.send(CommandApdu.parse(line.command))
-
-
-def _unexpected(done: _Sent, number: int) -> str:
-    where = f"line {done.line.number}" if done.line.number else f"command {number}"
-    return f"{where}: {done.response.status} instead of {StatusWord(done.line.expected or 0)}"
+        return Sent(line, ResponseApdu.parse(card.transmit(line.command)))
+    return Sent(line, card.send(CommandApdu.parse(line.command)))

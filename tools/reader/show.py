@@ -19,14 +19,16 @@ __all__ = ["ApduLines", "link_line"]
 class ApduLines:
     """Writes a line for everything that crosses the link, and leaves the other layers out."""
 
-    def __init__(self, salt: bytes) -> None:
+    def __init__(self, salt: bytes, *, shown: bool = True) -> None:
         self.redactor = Redactor(salt=salt)
+        self.shown = shown
+        """May change on the way. What is not shown is redacted as well: later lines may hold what it says."""
 
     def write(self, event: Event) -> None:
         """Show one event."""
-        shown = self.redactor.redact(event)
-        if isinstance(shown, LinkEvent):
-            click.echo(link_line(shown), err=True)
+        redacted = self.redactor.redact(event)
+        if self.shown and isinstance(redacted, LinkEvent):
+            click.echo(link_line(redacted), err=True)
 
 
 def link_line(event: LinkEvent) -> str:

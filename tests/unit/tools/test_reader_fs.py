@@ -127,6 +127,15 @@ def test_update(tmp_path: Path) -> None:
     assert json.loads(ok("read", "EF.DIR", "--json"))["content"][0] == record
 
 
+def test_a_short_code_is_in_no_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    for code, end in (("1234", 1), (ADM1, 0)):
+        result = run("read", SPN, "--adm", code, "--apdu-trace", "--trace-file", trace)
+        assert result.exit_code == end
+        assert "> 0020000A08" + ".." * 8 in result.stderr
+        assert code.encode().hex().upper() not in (result.stderr + trace.read_text()).upper()
+
+
 # --- BER-TLV files
 
 OBJECTS = "ADF.USIM/EF.XCAPCONFIGDATA"
