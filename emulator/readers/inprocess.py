@@ -12,6 +12,7 @@ pyscard's names and int lists stop here. The card is one: several connections sh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from smartcard.CardConnection import CardConnection
 from smartcard.CardConnectionDecorator import CardConnectionDecorator
@@ -19,15 +20,43 @@ from smartcard.Exceptions import CardConnectionException, NoCardException
 from smartcard.reader.Reader import Reader
 from smartcard.scard import SCARD_LEAVE_CARD, SCARD_RESET_CARD, SCARD_UNPOWER_CARD
 
-from emulator.card import Card
+__all__ = ["InsertedCard", "VirtualCardConnection", "VirtualReader"]
 
-__all__ = ["VirtualCardConnection", "VirtualReader"]
+
+class InsertedCard(Protocol):
+    """What a reader needs of a card: `emulator.card.Card`, or what stands for one."""
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to the last reset; empty without power, or when the card is mute."""
+        ...
+
+    @property
+    def powered(self) -> bool:
+        """Whether it has power."""
+        ...
+
+    def power_on(self) -> bytes:
+        """Give it power; returns the ATR."""
+        ...
+
+    def reset(self) -> bytes:
+        """Warm reset; returns the ATR."""
+        ...
+
+    def power_off(self) -> None:
+        """Take the power away."""
+        ...
+
+    def transmit(self, command: bytes) -> bytes:
+        """One command; the answer is data || SW1 SW2."""
+        ...
 
 
 class VirtualReader(Reader):  # type: ignore[misc]  # pyscard has no types
     """A reader of one slot; `card` may be changed or taken out (None) like a piece of plastic."""
 
-    def __init__(self, name: str, card: Card | None = None) -> None:
+    def __init__(self, name: str, card: InsertedCard | None = None) -> None:
         super().__init__(name)
         self.card = card
 
@@ -41,7 +70,7 @@ class VirtualCardConnection(CardConnection):  # type: ignore[misc]  # pyscard ha
 
     def __init__(self, reader: VirtualReader) -> None:
         super().__init__(reader)
-        self._card: Card | None = None
+        self._card: InsertedCard | None = None
         self._disposition = SCARD_UNPOWER_CARD
 
     def connect(self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None) -> None:
@@ -94,7 +123,7 @@ class VirtualCardConnection(CardConnection):  # type: ignore[misc]  # pyscard ha
             raise CardConnectionException("the card gave no answer", hresult=0)
         return response
 
-    def _connected(self) -> Card:
+    def _connected(self) -> InsertedCard:
         if self._card is None or self._card is not self.reader.card:
             raise CardConnectionException("the card is not connected", hresult=0)
         return self._card
