@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from apdu.trace.events import BearerEvent, ChannelEvent, Event, ForeignEvent, FunctionEvent, LinkEvent
+from apdu.trace.events import BearerEvent, ChannelEvent, Event, ForeignEvent, FunctionEvent, HeaderEvent, LinkEvent
 from apdu.trace.observer import IGNORE, Clock, Observer, Recorder, TracingTransport
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Event",
     "ForeignEvent",
     "FunctionEvent",
+    "HeaderEvent",
     "LinkEvent",
     "Observer",
     "Recorder",

@@ -6,6 +6,10 @@
     ChannelEvent    one exchange of a secure channel, before and after its protection
     FunctionEvent   what it means: a function of an ES interface, its fields and how it ended
 
+and one that stands at the beginning of a file:
+
+    HeaderEvent     what the file is: the version of its format, and whether secrets were left in it
+
 `layer`, `side`, `kind` and `direction` are open sets: the enumerations hold the values that this project writes. Fields
 that a later version adds to an event are kept in `extra`, and whole events of a kind not known here are `ForeignEvent`.
 """
@@ -27,6 +31,7 @@ __all__ = [
     "Event",
     "ForeignEvent",
     "FunctionEvent",
+    "HeaderEvent",
     "Json",
     "Layer",
     "LinkEvent",
@@ -64,6 +69,7 @@ class Layer(StrEnum):
     SCP81 = "scp81"
     ES5 = "es5"
     ES8 = "es8"
+    TRACE = "trace"
 
 
 @unique
@@ -155,17 +161,22 @@ def freeze(value: Json) -> Json:
     return tuple(freeze(part) for part in value)
 
 
+_FREE_FORM: Final = ("fields", "extra")
+
+
 class _Event:
     """Makes what construction was given immutable, so that a recorded event stays what it was."""
 
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        time = float(self.time)  # type: ignore[attr-defined]  # each event declares it, in its own order
+        time: float = self.time  # type: ignore[attr-defined]  # each event declares it, in its own order
+        if type(time) is not float:
+            time = float(time)
+            object.__setattr__(self, "time", time)
         if not isfinite(time):
             raise ValueError("the time of an event is a finite number")
-        object.__setattr__(self, "time", time)
-        for name in ("fields", "extra"):
+        for name in _FREE_FORM:
             given = getattr(self, name, _NO_FIELDS)
             if given is not _NO_FIELDS:
                 object.__setattr__(self, name, freeze(given))
@@ -180,6 +191,8 @@ class LinkEvent(_Event):
     side: str
     kind: str
     data: Octets = b""
+    reader: str = ""
+    """Which of several readers; empty where there is one."""
     extra: Mapping[str, Json] = field(default_factory=_no_fields)
 
 
@@ -229,6 +242,18 @@ class FunctionEvent(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderEvent(_Event):
+    """The first line of a trace file."""
+
+    time: float
+    layer: str = Layer.TRACE
+    format: int = 1
+    unredacted: bool = False
+    """Nothing was hidden when the file was written: it is as secret as what it shows."""
+    extra: Mapping[str, Json] = field(default_factory=_no_fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignEvent(_Event):
     """An event of a kind that this version does not know, with all its fields in the order in which they came."""
 
@@ -240,5 +265,5 @@ class ForeignEvent(_Event):
 
 Event: TypeAlias = LinkEvent | BearerEvent | ChannelEvent | FunctionEvent
 """What this version writes."""
-AnyEvent: TypeAlias = Event | ForeignEvent
+AnyEvent: TypeAlias = Event | HeaderEvent | ForeignEvent
 """What a trace file may hold."""

@@ -21,15 +21,19 @@ from apdu.trace.events import (
     ChannelEvent,
     ForeignEvent,
     FunctionEvent,
+    HeaderEvent,
     Json,
     LinkEvent,
     Masked,
     Octets,
     Withheld,
 )
-from apdu.trace.redact import Redaction, Redactor
+from apdu.trace.redact import UNREDACTED, Redaction, Redactor
 
-__all__ = ["LineWriter", "from_line", "read_lines", "to_line"]
+__all__ = ["FORMAT", "LineWriter", "from_line", "from_object", "read_lines", "to_line", "to_object"]
+
+FORMAT: Final = 1
+"""Version of the lines that are written here; fields that a later one adds are kept."""
 
 _Object = dict[str, object]
 _TOO_DEEP: Final = "is not a line of a trace: nested too deep"
@@ -49,6 +53,18 @@ def _number(value: object) -> float:
         return float(value)
     except OverflowError:
         raise DecodeError("is not a number of this size") from None
+
+
+def _version(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= FORMAT:
+        raise DecodeError(f"is not a version of traces that is known here (1 to {FORMAT})")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise DecodeError("is neither true nor false")
+    return value
 
 
 def _fields(value: object) -> Mapping[str, Json]:
@@ -107,7 +123,13 @@ _HEAD: Final[_Layout] = {"time": _Field(_number), "layer": _Field(_text)}
 _KINDS: Final[dict[str, tuple[type[AnyEvent], _Layout]]] = {
     "link": (
         LinkEvent,
-        {**_HEAD, "side": _Field(_text), "kind": _Field(_text), "data": _Field(_octets, False)},
+        {
+            **_HEAD,
+            "side": _Field(_text),
+            "kind": _Field(_text),
+            "data": _Field(_octets, False),
+            "reader": _Field(_text, False),
+        },
     ),
     "bearer": (
         BearerEvent,
@@ -136,13 +158,17 @@ _KINDS: Final[dict[str, tuple[type[AnyEvent], _Layout]]] = {
         FunctionEvent,
         {**_HEAD, "name": _Field(_text), "fields": _Field(_fields, False), "outcome": _Field(_text, False)},
     ),
+    "header": (
+        HeaderEvent,
+        {**_HEAD, "format": _Field(_version), "unredacted": _Field(_flag, False)},
+    ),
 }
 """The fields of each kind in the order in which they are written."""
 _NAMES: Final[dict[type[AnyEvent], str]] = {event: name for name, (event, _) in _KINDS.items()}
 
 
-def to_line(event: AnyEvent) -> str:
-    """The event as one line without its end."""
+def to_object(event: AnyEvent) -> dict[str, object]:
+    """The event as an object of JSON, its names in their order."""
     line: _Object
     if isinstance(event, ForeignEvent):
         line = {"event": event.event, "time": event.time, "layer": event.layer}
@@ -154,12 +180,29 @@ def to_line(event: AnyEvent) -> str:
             if required or value or isinstance(value, Withheld):
                 line[field] = _plain(value)
     line.update((name, _plain(value)) for name, value in event.extra.items() if name not in line)
-    return json.dumps(line, separators=(",", ":"), allow_nan=False)
+    return line
+
+
+def to_line(event: AnyEvent) -> str:
+    """The event as one line without its end."""
+    return json.dumps(to_object(event), separators=(",", ":"), allow_nan=False)
 
 
 def from_line(line: str) -> AnyEvent:
     """The event of one line; DecodeError when it is none."""
-    content = _parse(line)
+    plain = _LINK.fullmatch(line)
+    if plain is None:
+        return from_object(_parse(line))
+    time, layer, side, kind, data, reader = plain.groups("")
+    if len(data) % 2:
+        raise DecodeError("is not hexadecimal", path=("data",))
+    return LinkEvent(
+        time=float(time), layer=layer, side=side, kind=kind, data=bytes.fromhex(data) if data else b"", reader=reader
+    )
+
+
+def from_object(content: dict[str, object]) -> AnyEvent:
+    """The event of an object of JSON, which is used up; DecodeError when it is none."""
     try:
         name = _text(content.pop("event", None))
     except DecodeError as error:
@@ -182,6 +225,15 @@ def from_line(line: str) -> AnyEvent:
         raise DecodeError(str(error)) from None
     except RecursionError:
         raise DecodeError(_TOO_DEEP) from None
+
+
+_STRING: Final = r'"([ !#-\[\]-~]*)"'
+"""Characters that stand for themselves in JSON."""
+_LINK: Final = re.compile(
+    rf'\{{"event":"link","time":(-?(?:0|[1-9][0-9]{{0,14}})\.[0-9]{{1,20}}),"layer":{_STRING},"side":{_STRING},'
+    rf'"kind":{_STRING}(?:,"data":"([0-9A-F]*)")?(?:,"reader":{_STRING})?\}}'
+)
+"""Nearly every line of a trace, in the form in which it is written: read without the general way, to the same event."""
 
 
 def _unique(pairs: list[tuple[str, object]]) -> _Object:
@@ -220,13 +272,20 @@ def read_lines(lines: Iterable[str]) -> Iterator[AnyEvent]:
 
 
 class LineWriter:
-    """A sink of events that writes lines, redacted unless `UNREDACTED` is passed."""
+    """A sink of events that writes lines, redacted unless `UNREDACTED` is passed; its own header comes first."""
 
-    __slots__ = ("_redaction", "_write")
+    __slots__ = ("_begun", "_redaction", "_write")
 
     def __init__(self, write: Callable[[str], object], redaction: Redaction | None = None) -> None:
         self._write = write
         self._redaction: Redaction = Redactor() if redaction is None else redaction
+        self._begun = False
 
     def __call__(self, event: AnyEvent) -> None:
+        if isinstance(event, HeaderEvent):  # of the file where the events come from
+            return
+        if not self._begun:
+            self._begun = True
+            header = HeaderEvent(time=event.time, unredacted=self._redaction is UNREDACTED)
+            self._write(to_line(header) + "\n")
         self._write(to_line(self._redaction.redact(event)) + "\n")

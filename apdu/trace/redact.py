@@ -43,6 +43,7 @@ from apdu.trace.events import (
     ChannelEvent,
     ForeignEvent,
     FunctionEvent,
+    HeaderEvent,
     Json,
     Layer,
     LinkEvent,
@@ -145,7 +146,7 @@ class Redactor:
             case FunctionEvent():
                 fields, outcome = self._mapping(event.fields), self._text(event.outcome)
                 return replace(event, fields=fields, outcome=outcome, extra=extra)
-            case ForeignEvent():
+            case HeaderEvent() | ForeignEvent():
                 return replace(event, extra=extra)
 
     # Links and channels: bytes with a structure

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from apdu.trace import LinkEvent
+from apdu.trace import HeaderEvent, LinkEvent
 from apdu.trace.jsonl import read_lines
 from tools.entropy import Source, SystemEntropy
 from tools.errors import ToolError
@@ -64,7 +64,7 @@ def test_trace_is_its_owners(tmp_path: Path, mode: int | None) -> None:
     finally:
         os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(read_lines(path.read_text().splitlines())) == [EVENT]
+    assert list(read_lines(path.read_text().splitlines())) == [HeaderEvent(time=EVENT.time), EVENT]
 
 
 def test_registered_values_are_hidden(tmp_path: Path) -> None:

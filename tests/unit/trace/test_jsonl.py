@@ -16,6 +16,7 @@ from apdu.trace.events import (
     ChannelEvent,
     ForeignEvent,
     FunctionEvent,
+    HeaderEvent,
     LinkEvent,
     Masked,
     Withheld,
@@ -75,7 +76,7 @@ CASES: list[tuple[AnyEvent, str]] = [
         '"fields":{"aid":"A0","l":[null,true,1.5,{}]},"outcome":"ok"}'),
     ),
     (
-        LinkEvent(time=6, side="card", kind="atr", data=b"\x3b", extra={"reader": "R\u00fc 1", "z": [1], "a": 2}),
+        LinkEvent(time=6, side="card", kind="atr", data=b"\x3b", reader="R\u00fc 1", extra={"z": [1], "a": 2}),
         ('{"event":"link","time":6.0,"layer":"apdu","side":"card","kind":"atr","data":"3B",'
         '"reader":"R\\u00fc 1","z":[1],"a":2}'),
     ),
@@ -145,7 +146,24 @@ def test_a_file_of_lines() -> None:
     for event, _ in CASES:
         writer(event)
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
-    assert list(read_lines(["\n", *lines, "  \n"])) == [event for event, _ in CASES]
+    header = HeaderEvent(time=1.5, unredacted=True)
+    assert lines[0] == to_line(header) + "\n"
+    assert list(read_lines(["\n", *lines, "  \n"])) == [header, *(event for event, _ in CASES)]
+
+
+def test_a_header_is_written_once_and_says_what_was_done() -> None:
+    lines: list[str] = []
+    writer = LineWriter(lines.append)
+    for _ in range(2):
+        writer(HeaderEvent(time=0, unredacted=True))  # of the file where the events come from
+        writer(CASES[0][0])
+    assert lines == ['{"event":"header","time":1.5,"layer":"trace","format":1}\n', GOOD + "\n", GOOD + "\n"]
+
+
+@pytest.mark.parametrize("number", ["0", "2", "true", '"1"'])
+def test_a_header_of_another_format_is_refused(number: str) -> None:
+    with pytest.raises(DecodeError, match="format: is not a version"):
+        from_line(f'{{"event":"header","time":1.5,"layer":"trace","format":{number}}}')
 
 
 GOOD = CASES[0][1]
