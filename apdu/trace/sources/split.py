@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A command and its response in one string of bytes, as sniffers give them, taken apart again.
 
-On the wire P3 says how many bytes follow but not in which direction (ISO 7816-3 12.2): the instruction tells. T=0 has no Le behind a data field; tools that write whole APDUs have it, and the response data behind.
+On the wire P3 says how many bytes follow but not in which direction (ISO 7816-3 12.2): the instruction tells. T=0 has
+no Le behind a data field; tools that write whole APDUs have it, and the response data behind.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ TEXTS: list[tuple[str, bytes, list[tuple[str, str]]]] = [
      [("atr", "3B9F95801FC78031A073BE211367D00204090100000 5".replace(" ", "")), ("pps", "FF10957AFF10957A"),
       ("command", "A0A40000026F7E"), ("response", "9F0F"),
       ("damage", "line 8 at byte 272: was not sniffed whole"),
-      ("damage", "line 9 at byte 314: is shorter than a command and a status word (ISO 7816-3 12.2)"),
+      ("damage", "line 9 at byte 312: is shorter than a command and a status word (ISO 7816-3 12.2)"),
       ("power-off", "")]),
     ("SIMtrace 1", SIMTRACE1,
      [("atr", "3B16964173747269 64".replace(" ", "")),
