@@ -15,11 +15,12 @@ import apdu.trace.decode.gp
 import apdu.trace.decode.uicc  # noqa: F401  -- both add their rows to the table
 from apdu.trace.decode.chains import Chains
 from apdu.trace.decode.detail import detail
-from apdu.trace.decode.happenings import happening
+from apdu.trace.decode.happenings import damaged, happening
 from apdu.trace.decode.model import Entry, Exchange, Finding, Link, Severity, visible
 from apdu.trace.decode.table import title
 from apdu.trace.decode.where import Whereabouts, channel_of
 from apdu.trace.events import AnyEvent, ChannelEvent, FunctionEvent, Layer, LinkEvent, LinkKind, Octets
+from apdu.trace.sources.source import Damage, Item
 
 __all__ = ["Decoder", "decode"]
 
@@ -49,9 +50,15 @@ class Decoder:
         self._links: dict[Link, _LinkState] = {}
         self._number = 0
         self._function = ""
+        self._time = 0.0
 
-    def feed(self, event: AnyEvent) -> list[Entry]:
-        """Take one event; the entries that are complete now."""
+    def feed(self, event: Item) -> list[Entry]:
+        """Take one event, or a piece that could not be read; the entries that are complete now."""
+        if isinstance(event, Damage):
+            done = self.flush()
+            self._number += 1
+            return [*done, damaged(event, self._number, self._time)]
+        self._time = event.time
         if isinstance(event, LinkEvent):
             return self._link(event)
         if isinstance(event, ChannelEvent) and self._attach(event):
@@ -201,7 +208,7 @@ def _better(first: ChannelEvent | None, second: ChannelEvent) -> ChannelEvent:
     return second if len(second.response_plain) > len(first.response_plain) else first
 
 
-def decode(events: Iterable[AnyEvent]) -> Iterator[Entry]:
+def decode(events: Iterable[Item]) -> Iterator[Entry]:
     """The entries of a whole trace, as they become complete."""
     decoder = Decoder()
     for event in events:

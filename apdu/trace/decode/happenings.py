@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from apdu.trace.decode.model import Finding, Happening, Link, Node
+from apdu.trace.decode.model import Finding, Happening, Link, Node, Severity
 from apdu.trace.decode.table import plain_node
 from apdu.trace.decode.text import digits
 from apdu.trace.events import (
@@ -18,12 +18,15 @@ from apdu.trace.events import (
     ChannelEvent,
     ForeignEvent,
     FunctionEvent,
+    HeaderEvent,
     Json,
+    Layer,
     LinkEvent,
     LinkKind,
 )
+from apdu.trace.sources.source import Damage
 
-__all__ = ["BEARERS", "happening", "json_nodes"]
+__all__ = ["BEARERS", "damaged", "happening", "json_nodes"]
 
 BEARERS: Final[dict[str, Callable[[BearerEvent], tuple[Node, ...]]]] = {}
 """By layer: what is inside a message."""
@@ -67,8 +70,17 @@ def _content(event: AnyEvent) -> tuple[str, tuple[Node, ...]]:
     if isinstance(event, ChannelEvent):
         parts = (("protected", event.protected), ("plain", event.plain), ("response", event.response_plain))
         return f"{event.layer} {event.target}".rstrip(), tuple(plain_node(name, data) for name, data in parts)
+    if isinstance(event, HeaderEvent):
+        return f"trace, format {event.format}{', with secrets' if event.unredacted else ''}", json_nodes(event.extra)
     assert isinstance(event, ForeignEvent)
     return event.event, json_nodes(event.extra)
+
+
+def damaged(damage: Damage, number: int, time: float) -> Happening:
+    """The entry of a piece that could not be read; its time is that of what came before."""
+    finding = Finding(Severity.ERROR, str(damage), damage.clause)
+    text = f"{damage.unit} {damage.number} cannot be read"
+    return Happening(number=number, time=time, layer=Layer.TRACE, findings=(finding,), text=text)
 
 
 def json_nodes(fields: Mapping[str, Json]) -> tuple[Node, ...]:

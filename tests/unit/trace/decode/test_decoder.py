@@ -8,7 +8,17 @@ import pytest
 from apdu.trace.decode import Exchange, Node, decode
 from apdu.trace.decode.model import Place, part, visible
 from apdu.trace.decode.text import digits, printable
-from apdu.trace.events import AnyEvent, ChannelEvent, ForeignEvent, FunctionEvent, LinkEvent, Masked, Withheld
+from apdu.trace.events import (
+    AnyEvent,
+    ChannelEvent,
+    ForeignEvent,
+    FunctionEvent,
+    HeaderEvent,
+    LinkEvent,
+    Masked,
+    Withheld,
+)
+from apdu.trace.sources.source import Damage
 
 
 def link(*pairs: tuple[str, str], side: str = "reader", start: float = 0) -> list[AnyEvent]:
@@ -166,3 +176,15 @@ def test_text_of_a_card_cannot_steer_a_terminal() -> None:
 def test_numbers_count_entries() -> None:
     entries = list(decode(link(*(("00A40004023F00", "9000"),) * 5)))
     assert [entry.number for entry in entries] == [1, 2, 3, 4, 5]
+
+
+def test_a_piece_that_cannot_be_read_is_an_entry_at_its_place() -> None:
+    events = link(("00A40004023F00", "9000"))
+    first, second = decode([*events, Damage(offset=77, number=3, reason="is not JSON")])
+    assert (first.number, second.number, second.time) == (1, 2, events[-1].time)
+    assert second.findings[0].text == "line 3 at byte 77: is not JSON"
+
+
+def test_the_head_of_a_file_says_whether_secrets_are_in_it() -> None:
+    (entry,) = decode([HeaderEvent(time=0, unredacted=True)])
+    assert entry.summary == "trace, format 1, with secrets"
