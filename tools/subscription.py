@@ -18,7 +18,7 @@ from apdu.errors import DecodeError
 from apdu.ids import Iccid, Imsi
 from apdu.keys.entropy import Entropy
 from apdu.profile.elements.authentication import DEFAULT_ROTATION, DEFAULT_XORING, AlgoParameter, PeAkaParameter
-from apdu.profile.elements.codes import PePinCodes
+from apdu.profile.elements.codes import PePinCodes, PinConfiguration
 from apdu.profile.elements.domains import PeSecurityDomain
 from apdu.profile.elements.element import ProfileElement
 from apdu.profile.elements.files import File
@@ -43,6 +43,8 @@ _ALGORITHMS: Final[dict[int, str]] = {
 _IMSI_SIZE: Final = 9
 _PIN1: Final = 0x01
 _ENABLED: Final = 0x01
+_CODES: Final = {0x0A: "ADM1", _PIN1: "PIN1", 0x81: "PIN2"}
+"""Key references of TS 102 221 9.5.1."""
 _MIN_SECRET: Final = 8
 _MAX_NAME: Final = 60
 
@@ -59,6 +61,8 @@ class PreparedProfile:
     subscriber: Subscriber
     pin: str | None = field(repr=False)
     """PIN1, if the profile has it enabled."""
+    codes: Mapping[str, str] = field(repr=False)
+    """What a bench engineer types, by its name."""
     secrets: tuple[bytes, ...] = field(repr=False)
     """Values that no output may hold."""
 
@@ -165,6 +169,7 @@ def _describe(package: bytes, elements: tuple[ProfileElement, ...], msisdn: str 
         msisdn=msisdn,
         subscriber=Subscriber(_imsi(application), _parameters(elements[usim + 1 :])),
         pin=_pin1(elements),
+        codes=_codes(elements),
         secrets=tuple(value for element in elements for value in _secrets(element)),
     )
 
@@ -208,13 +213,35 @@ def _parameters(following: Iterable[ProfileElement]) -> AlgorithmParameters:
     raise ToolError("the profile's USIM has no authentication key (akaParameter): use another profile")
 
 
-def _pin1(elements: Iterable[ProfileElement]) -> str | None:
+def _pins(elements: Iterable[ProfileElement]) -> Iterator[PinConfiguration]:
+    """Every code; of those that several directories have the first counts."""
     for element in elements:
         if isinstance(element, PePinCodes) and isinstance(element.codes, tuple):
-            for code in element.codes:
-                if code.reference == _PIN1 and (code.attributes is None or code.attributes & _ENABLED):
-                    return code.code.rstrip(b"\xff").decode("ascii", "replace")
-    return None
+            yield from element.codes
+
+
+def _pin1(elements: Iterable[ProfileElement]) -> str | None:
+    found = (each for each in _pins(elements) if each.reference == _PIN1 and _enabled(each))
+    return next((each.code.rstrip(b"\xff").decode("ascii", "replace") for each in found), None)
+
+
+def _enabled(code: PinConfiguration) -> bool:
+    return code.attributes is None or bool(code.attributes & _ENABLED)
+
+
+def _typed(code: bytes) -> str:
+    """A code as `--pin` and `--adm` take it: digits, or all eight bytes in hexadecimal."""
+    text = code.rstrip(b"\xff")
+    return text.decode("ascii") if text.isdigit() else code.hex().upper()
+
+
+def _codes(elements: Iterable[ProfileElement]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in _pins(elements):
+        name = _CODES.get(each.reference)
+        if name is not None:
+            found.setdefault(name, _typed(each.code) + ("" if _enabled(each) else " (disabled)"))
+    return found
 
 
 def _secrets(value: object) -> Iterator[bytes]:

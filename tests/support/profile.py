@@ -29,14 +29,13 @@ class Subscriber:
     domain_keys: dict[tuple[int, int], bytes]
 
 
-@cache
-def subscriber(number: int = 1) -> Subscriber:
-    """The subscriber with a number: always the same."""
+def personalisation(number: int) -> Personalisation:
+    """What makes a profile that of the subscriber with a number."""
     entropy = SeededEntropy(b"subscriber" + number.to_bytes(4, "big"))
     k, opc = entropy.draw(16), entropy.draw(16)
     keys = {(kvn, kid): entropy.draw(16) for kvn, kid in [(1, 1), (1, 2), (1, 3), (0x30, 1), (0x30, 2), (0x30, 3)]}
     keys[(0x40, 1)] = entropy.draw(16)
-    person = Personalisation(
+    return Personalisation(
         iccid=Iccid.from_string(f"8900101{number:012d}"),
         imsi=Imsi(f"00101{number:010d}"),
         key=k,
@@ -46,5 +45,12 @@ def subscriber(number: int = 1) -> Subscriber:
         puks={0x01: "11111111", 0x81: "22222222"},
         domain_keys=keys,
     )
+
+
+@cache
+def subscriber(number: int = 1) -> Subscriber:
+    """The subscriber with a number: always the same."""
+    person = personalisation(number)
+    assert person.opc is not None
     package = encode_package(personalise(load_profile(), person))
-    return Subscriber(package, person.iccid, person.imsi, k, opc, keys)
+    return Subscriber(package, person.iccid, person.imsi, person.key, person.opc, dict(person.domain_keys))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -20,8 +21,8 @@ def make(path: Path, *, eid: str | None, lab: bool, seed: int | None) -> None:
     describe(new_card(path, eid=wanted, lab=lab, seed=seed), path)
 
 
-def describe(card: ManufacturedCard, path: Path, *, err: bool = False) -> None:
-    """What the files are, and the keys, which nobody shows again; on standard error where JSON has the other."""
+def describe(card: ManufacturedCard, path: Path, codes: Mapping[str, str] | None = None, *, err: bool = False) -> None:
+    """What the files are, and keys and codes, which nobody shows again; on standard error where JSON has the other."""
     lines = [
         f"card      {path}",
         f"trust     {path}.pem (CI and EUM, certificates and private keys)",
@@ -30,4 +31,6 @@ def describe(card: ManufacturedCard, path: Path, *, err: bool = False) -> None:
     if card.lab is not None:
         lines.append(f"lab keys  {key_text(card.lab)}")
         lines.append(f"          SCP03 of the ISD-R, KVN {card.lab.kvn:02X}, ENC:MAC:DEK; shown only now")
+    if codes:
+        lines.append("codes     " + ", ".join(f"{name} {code}" for name, code in codes.items()))
     click.echo("\n".join(lines), err=err)

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 import click
 
 from apdu.errors import M2mError
-from emulator.factory.eum import ManufacturedCard
 from tools.cards.command import describe
 from tools.cards.make import new_files
 from tools.demo.flow import Demo
@@ -28,20 +27,20 @@ def run(options: DemoOptions, *, as_json: bool) -> None:
     """Run it and show it; M2mError when it fails, after what there is to say on standard output."""
     report = Report()
     try:
-        made = _run(options, Silent() if as_json else ConsoleView(), report)
+        demo = _run(options, Silent() if as_json else ConsoleView(), report)
     except M2mError as error:
         if as_json:
             _print(report, options, str(error))
         raise
     if as_json:
         _print(report, options)
-    if options.card is not None and made is not None:
+    if options.card is not None and demo.made is not None:
         if not as_json:
             click.echo()
-        describe(made, options.card, err=as_json)
+        describe(demo.made, options.card, demo.codes, err=as_json)
 
 
-def _run(options: DemoOptions, view: View, report: Report) -> ManufacturedCard | None:
+def _run(options: DemoOptions, view: View, report: Report) -> Demo:
     source = Source(options.seed)
     profile = read_file(options.profile) if options.profile is not None else None
     with ExitStack() as stack:
@@ -53,7 +52,7 @@ def _run(options: DemoOptions, view: View, report: Report) -> ManufacturedCard |
         files = stack.enter_context(new_files(options.card)) if options.card is not None else None
         demo = Demo(source, view, report, profile=profile, timings=options.timings, trace=trace, files=files)
         demo.run()
-        return demo.made
+        return demo
 
 
 def _keep_profile(options: DemoOptions) -> None:

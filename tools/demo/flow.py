@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Final, TypeVar
 
@@ -84,6 +84,8 @@ class Demo:
         self.report = report
         self.made: ManufacturedCard | None = None
         """The card, once it is made."""
+        self.codes: Mapping[str, str] = {}
+        """PINs and ADM keys of the profile."""
         self._files = files
         self._source = source
         self._view = view
@@ -162,6 +164,7 @@ class Demo:
         else:
             profile = read_profile(self._profile)
         self._hide(*profile.secrets)
+        self.codes = profile.codes
         order = Order(
             eid=station.eid,
             iccid=profile.iccid,

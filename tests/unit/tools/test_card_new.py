@@ -135,6 +135,9 @@ def test_the_demo_keeps_its_card(tmp_path: Path) -> None:
         digits = card.transmit(bytes.fromhex("00B000000A"))[:-2].hex()
         iccid = "".join(digits[at + 1] + digits[at] for at in range(0, 20, 2)).rstrip("f")
         assert iccid == isd_p["iccid"]
+        code = re.search(r"^codes .*\bADM1 (\d{8})\b", done.stderr, re.MULTILINE)
+        assert code is not None
+        assert card.transmit(bytes.fromhex("0020000A08") + code[1].encode()) == b"\x90\x00"
     again = run("demo", "--json", "--card", path)
     assert again.exit_code == 1
     assert "exists" in again.stderr
