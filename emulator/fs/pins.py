@@ -113,7 +113,9 @@ class PinStore:
         old = self.state(key)
         if (old.enabled, old.replaced) != (state.enabled, state.replaced):
             self.generation += 1
-        if old != state:
+        if old.value != state.value:
+            self._memory.put_secret(self._name(key), state.encode())
+        elif old != state:
             self._memory.put(self._name(key), state.encode())
 
     def present(self, key: PinKey, value: bytes) -> PinState:

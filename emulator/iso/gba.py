@@ -63,7 +63,7 @@ def _bootstrap(keys: Keys, data: bytes) -> bytes:
     outcome = challenge(keys, given.rand, conceal(algorithm_of(keys.spec), given.rand, given.autn))
     if isinstance(outcome, SyncFailure):
         return SyncFailureAnswer(outcome.auts).encode()
-    files.memory.put(keys.name("gba"), outcome.ck + outcome.ik + given.rand)
+    files.memory.put_secret(keys.name("gba"), outcome.ck + outcome.ik + given.rand)
     files.write(file, known + b"\xff" * (len(body) - len(known)))
     return bytes((_SUCCESS, len(outcome.res))) + outcome.res
 
@@ -101,7 +101,7 @@ def _keep(keys: Keys, file: FileNode, request: NafRequest, key: bytes) -> None:
     records[chosen] = entry.ljust(length, b"\xff")
     files.write(file, b"".join(records))
     order = [(chosen, key), *(pair for pair in kept if pair[0] != chosen)]
-    files.memory.put(keys.name("naf"), b"".join(bytes((number,)) + value for number, value in order))
+    files.memory.put_secret(keys.name("naf"), b"".join(bytes((number,)) + value for number, value in order))
 
 
 def _kept(keys: Keys) -> list[tuple[int, bytes]]:

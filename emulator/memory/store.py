@@ -8,11 +8,14 @@ follows (PIN and AKA counters, sequence counters, consumed challenges) is writte
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from emulator.memory.journal import Batch
 
 __all__ = ["Backend", "Memory"]
+
+_NOTHING: Final = "-"
+"""A key that never has a value: deleting it makes a backend rewrite its medium."""
 
 
 class Backend(Protocol):
@@ -64,6 +67,12 @@ class Memory:
             self._buffer[key] = None
         else:
             self._buffer.pop(key, None)
+
+    def put_secret(self, key: str, value: bytes) -> None:
+        """Write a value when the command ends well; the one that it replaces is gone from the medium then."""
+        if self.get(key) not in (None, value):
+            self._buffer[_NOTHING] = None
+        self.put(key, value)
 
     def delete_all(self, prefix: str) -> None:
         """Remove every key that starts with a prefix when the command ends well."""

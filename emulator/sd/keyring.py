@@ -85,13 +85,13 @@ class KeyRing:
 
     def put(self, record: KeySetRecord, counter: int = 0) -> None:
         """Write or replace a set; its sequence counter starts again."""
-        self._memory.put(self._key(record.kvn), record.value())
+        self._memory.put_secret(self._key(record.kvn), record.value())
         self._memory.put(self._counter_key(record.kvn), counter.to_bytes(3, "big"))
 
     def remove(self, kvn: int) -> None:
         """Remove a set; one that the profile brought is remembered as removed."""
         if any(key.kvn == kvn for key in self._initial):
-            self._memory.put(self._key(kvn), KeySetRecord(kvn=kvn).value())
+            self._memory.put_secret(self._key(kvn), KeySetRecord(kvn=kvn).value())
         else:
             self._memory.delete(self._key(kvn))
         self._memory.delete(self._counter_key(kvn))

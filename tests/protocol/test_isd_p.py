@@ -188,7 +188,10 @@ def test_put_key_replaces_the_set_and_its_counter(lab: Lab) -> None:
     for _ in range(3):
         host = opened(lab, keys)
     assert answer(host, "80CA00C100") == "C1030000049000"
+    old = [key.reveal() for key in (keys.enc, keys.mac, keys.dek)]
+    assert all(key in lab.flash.contents() for key in old)
     assert answer(host, put_keys(keys, "30", p1="30"))[-4:] == "9000"
+    assert not any(key in lab.flash.contents() for key in old)  # not even where the journal had it
     new = KeySet(0x30, *map(SecretKey, NEW))
     host = opened(lab, new)
     assert answer(host, "80CA00C100") == "C1030000019000"

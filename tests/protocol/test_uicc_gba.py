@@ -150,6 +150,17 @@ def test_new_bootstrapping_leaves_the_list() -> None:
     assert kept(card) == [(1, ks_naf(b"gba-u"))]
 
 
+def test_keys_that_were_replaced_are_not_on_the_medium_any_more() -> None:
+    card = ready(base(records=1))
+    ask(card, bootstrapping(7))
+    old = bytes.fromhex(ks_naf(b"gba-u", b"a"))
+    derive(card, b"a")
+    assert old in card.flash.contents()
+    derive(card, b"b")
+    assert old not in card.flash.contents()
+    assert kept(card) == [(1, ks_naf(b"gba-u", b"b"))]
+
+
 def test_server_that_does_not_fit_into_a_record_is_no_memory_space_and_changes_nothing() -> None:
     card = ready(base(records=3))
     ask(card, bootstrapping(7))

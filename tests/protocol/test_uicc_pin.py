@@ -191,6 +191,13 @@ def test_changed_pin_survives_a_reset(card: SmallCard) -> None:
     assert send(reopened, VERIFY, 0x01, "4321") == "9000"
 
 
+def test_changed_pin_leaves_nothing_of_the_one_before(card: SmallCard) -> None:
+    for old, new in (("1234", "2468"), ("2468", "1357")):
+        assert send(card, "24", 0x01, old, new) == "9000"
+        assert pin(new) in card.flash.contents()
+    assert pin("2468") not in card.flash.contents()
+
+
 def test_attributes_may_forbid_a_change() -> None:
     builder = standard()
     builder.secret(0, 0x02, "2222", attributes=1)

@@ -103,6 +103,22 @@ def test_a_cut_before_the_cleaning_is_made_good_by_the_next_opening(medium: Medi
         survived.close()
 
 
+def test_a_secret_that_was_replaced_is_not_on_the_medium_any_more(medium: Medium) -> None:
+    old, new = b"an old secret of the card", b"a new secret of the card!"
+    memory = Memory(medium.open())
+    memory.put_secret("k", old)
+    memory.put("other", b"stays")
+    memory.commit()
+    assert old in medium.contents()
+    memory.put_secret("k", new)
+    memory.rollback()
+    assert not memory.dirty
+    memory.put_secret("k", new)
+    memory.commit()
+    assert old not in medium.contents()
+    assert values(medium) == {"k": new, "other": b"stays"}
+
+
 def test_superseded_values_do_not_pile_up(medium: Medium) -> None:
     backend = medium.open()
     for number in range(2_000):
