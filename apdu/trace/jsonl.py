@@ -30,7 +30,17 @@ from apdu.trace.events import (
 )
 from apdu.trace.redact import UNREDACTED, Redaction, Redactor
 
-__all__ = ["FORMAT", "LineWriter", "from_line", "from_object", "read_lines", "to_line", "to_object"]
+__all__ = [
+    "FORMAT",
+    "LineWriter",
+    "dump_json",
+    "from_line",
+    "from_object",
+    "parse_json",
+    "read_lines",
+    "to_line",
+    "to_object",
+]
 
 FORMAT: Final = 1
 """Version of the lines that are written here; fields that a later one adds are kept."""
@@ -185,14 +195,22 @@ def to_object(event: AnyEvent) -> dict[str, object]:
 
 def to_line(event: AnyEvent) -> str:
     """The event as one line without its end."""
-    return json.dumps(to_object(event), separators=(",", ":"), allow_nan=False)
+    return dump_json(to_object(event))
+
+
+def dump_json(value: object) -> str:
+    """A value as one line of printable ASCII."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", r"\u007f")
 
 
 def from_line(line: str) -> AnyEvent:
     """The event of one line; DecodeError when it is none."""
     plain = _LINK.fullmatch(line)
     if plain is None:
-        return from_object(_parse(line))
+        content = parse_json(line)
+        if not isinstance(content, dict):
+            raise DecodeError("is not an event: no JSON object")
+        return from_object(content)
     time, layer, side, kind, data, reader = plain.groups("")
     if len(data) % 2:
         raise DecodeError("is not hexadecimal", path=("data",))
@@ -247,17 +265,16 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _parse(line: str) -> _Object:
+def parse_json(text: str) -> object:
+    """A value of JSON, strictly: no name twice, no NaN; DecodeError when it is none."""
     try:
-        content = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
+        content: object = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise DecodeError(f"is not JSON: {error.msg}", offset=error.pos) from None
     except ValueError as error:
         raise DecodeError(f"is not JSON: {error}") from None
     except RecursionError:
         raise DecodeError(_TOO_DEEP) from None
-    if not isinstance(content, dict):
-        raise DecodeError("is not an event: no JSON object")
     return content
 
 

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from apdu.errors import DecodeError
 from apdu.trace.sources.hexpairs import HexSource, is_hex_line, is_response_line
 from apdu.trace.sources.jsonl import JsonlSource
+from apdu.trace.sources.pcap import PcapSource, is_pcap
+from apdu.trace.sources.pcapng import PcapngSource, is_pcapng
 from apdu.trace.sources.pcscd import PcscdSource, is_pcscd_line
 from apdu.trace.sources.simtrace import SimtraceSource, is_simtrace_line
 from apdu.trace.sources.source import Source
@@ -38,6 +40,7 @@ def _lines(matches: Callable[[str], bool]) -> Callable[[bytes], bool]:
     return some
 
 
+_LINES: Final = Format("jsonl", lambda head: head.lstrip()[:1] == b"{", JsonlSource)
 _sniffed, _answered = _lines(is_simtrace_line), _lines(is_response_line)
 
 
@@ -47,7 +50,9 @@ def _is_simtrace(head: bytes) -> bool:
 
 
 FORMATS: Final[tuple[Format, ...]] = (
-    Format("jsonl", lambda head: head.lstrip()[:1] == b"{", JsonlSource),
+    Format("pcapng", is_pcapng, PcapngSource),
+    Format("pcap", is_pcap, PcapSource),
+    _LINES,
     Format("pcscd log", _lines(is_pcscd_line), PcscdSource),
     Format("SIMtrace log", _is_simtrace, SimtraceSource),
     Format("hexadecimal lines", _lines(is_hex_line), HexSource),
@@ -58,7 +63,7 @@ FORMATS: Final[tuple[Format, ...]] = (
 def detect(head: bytes) -> Format:
     """The format of a trace that begins like this; DecodeError when it is none. An empty one is a trace of nothing."""
     if not head.strip():
-        return FORMATS[0]
+        return _LINES
     for candidate in FORMATS:
         if candidate.matches(head):
             return candidate

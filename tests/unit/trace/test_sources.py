@@ -177,7 +177,7 @@ def test_a_line_without_end_is_left_out() -> None:
     "data", [b"\x7fELF\x02\x01", b"Dear all,\nplease find\n", b"# only a comment", b"<html>", b"\xff" * 5000, b"PK\3\4"]
 )
 def test_what_is_no_trace(data: bytes) -> None:
-    with pytest.raises(DecodeError, match=r"is no trace: known are jsonl, "):
+    with pytest.raises(DecodeError, match=r"is no trace: known are pcapng, pcap, jsonl"):
         detect(data)
 
 
