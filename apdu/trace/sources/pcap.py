@@ -82,11 +82,16 @@ class PcapSource:
 
     def end(self) -> Iterator[Item]:
         """What is left when no more bytes come."""
-        yield from self._packets(ended=True)
-        if self._buffer and not self._lost:
-            reason = "ends before the packet does" if self._link_type >= 0 else "ends inside the header of the capture"
-            yield self._damage(reason)
-        self._buffer.clear()
+        if self._link_type < 0:
+            if self._buffer:
+                yield self._damage("ends inside the header of the capture")
+            return
+        while self._buffer:
+            yield from self._packets(ended=True)
+            if self._buffer:  # its length may be wrong: there may be packets in what is left
+                yield self._damage("ends before the packet does")
+                self._lost = True
+                self._drop(1)
 
     def _begin(self) -> Iterator[Item]:
         self._kind = _MAGIC.get(bytes(self._buffer[:4]), self._kind)
@@ -135,7 +140,8 @@ class PcapSource:
 
     def _find(self, *, ended: bool) -> bool:
         """Drop bytes up to where a packet begins behind which another one begins, or nothing comes."""
-        for match in _PLAUSIBLE[self._kind.order].finditer(self._buffer):
+        at = -1
+        while (match := _PLAUSIBLE[self._kind.order].search(self._buffer, at + 1)) is not None:
             at = match.start()
             size, plausible = self._record(at)
             following = at + _RECORD + size

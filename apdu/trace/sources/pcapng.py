@@ -68,10 +68,12 @@ class PcapngSource:
 
     def end(self) -> Iterator[Item]:
         """What is left when no more bytes come."""
-        yield from self._blocks(ended=True)
-        if self._buffer and not self._lost:
-            yield self._damage("ends before the block does")
-        self._buffer.clear()
+        while self._buffer:
+            yield from self._blocks(ended=True)
+            if self._buffer:  # its length may be wrong: there may be blocks in what is left
+                yield self._damage("ends before the block does")
+                self._lost = True
+                self._drop(1)
 
     def _blocks(self, *, ended: bool) -> Iterator[Item]:
         while True:
@@ -106,8 +108,8 @@ class PcapngSource:
 
     def _find(self, *, ended: bool) -> bool:
         """Drop bytes up to where a whole block stands, or nothing comes."""
-        order = self._order
-        for match in _PLAUSIBLE[order].finditer(self._buffer):
+        order, at = self._order, -1
+        while (match := _PLAUSIBLE[order].search(self._buffer, at + 1)) is not None:
             at = match.start()
             if len(self._buffer) < at + BLOCK_OVERHEAD and not ended:
                 break
