@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.profile.base import FileNode
+from emulator.profile.base import FileKind, FileNode
 from tests.unit.fs.builder import (
     ADM_ONLY,
     ALWAYS_ADM,
@@ -16,6 +16,7 @@ from tests.unit.fs.builder import (
     USIM,
     SmallCard,
     arr,
+    register,
     standard,
 )
 
@@ -50,6 +51,45 @@ def test_cc_ui_18_access_condition(rule: int, reads_with: list[int | None], upda
         assert card("00B0990002") == ("01029000" if readable else "6982")
         assert card("00D6990001AA") == ("9000" if writable else "6982")
         assert card("00B0990002") == (("AA02" if writable else "0102") + "9000" if readable else "6982")
+
+
+T, L, C, B = FileKind.TRANSPARENT, FileKind.LINEAR, FileKind.CYCLIC, FileKind.BER_TLV
+CONTENT = {T: bytes(6), L: bytes(6), C: bytes(6), B: bytes.fromhex("80020102")}
+COMMANDS = {
+    "READ BINARY": (T, "800101", "00B0000006"),
+    "UPDATE BINARY": (T, "800102", "00D6000001AA"),
+    "READ RECORD": (L, "800101", "00B2010403"),
+    "UPDATE RECORD": (L, "800102", "00DC010403AAAAAA"),
+    "SEARCH RECORD": (L, "800101", "00A20104010000"),
+    "UPDATE RECORD, cyclic": (C, "800102", "00DC000303AAAAAA"),
+    "INCREASE": (C, "840132", "803200000300000100"),
+    "RETRIEVE DATA": (B, "800101", "80CB0080018000"),
+    "SET DATA": (B, "800102", "80DB00800480020203"),
+    "DEACTIVATE FILE": (T, "800108", "0004000000"),
+    "ACTIVATE FILE": (T, "800110", "0044000000"),
+    "DELETE FILE": (T, "800140", "00E40000022F99"),
+    "RESIZE FILE": (T, "8401D4", "80D400000A62088302 2F99 80020008"),
+}
+"""A file of which structure, the access mode (TS 102 221 9.2.1), and a command that does something to it."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_cc_ui_18_every_command_asks_for_a_mode_of_its_own(name: str) -> None:
+    """With every right but one it is refused and nothing changes; with that one alone it is carried out."""
+    kind, mode, command = COMMANDS[name]
+    others = "".join(f"{each}9000" for each in {each for _, each, _ in COMMANDS.values()} - {mode})
+    for rules, works in ((f"{mode}9000", True), (others + f"{mode}9700", False), (others, False)):
+        builder = standard()
+        builder.file(builder.mf, 0x2F66, arr(rules), ALWAYS_NEVER, length=60)
+        builder.file(builder.mf, 0x2F99, CONTENT[kind], kind=kind, length=3 if kind in (L, C) else 0).arr = (0x2F66, 1)
+        card = SmallCard(builder.build())
+        register(card)
+        card.select(0x2F99)
+        before = bytes(card.flash.data)
+        assert (card(command)[-4:] == "9000") is works
+        if not works:
+            assert card(command) == "6982"
+            assert bytes(card.flash.data) == before
 
 
 def test_refused_update_changes_nothing() -> None:
