@@ -12,8 +12,9 @@ from tools.commands.files import fs
 from tools.commands.gp import gp
 from tools.commands.profiles import profile
 from tools.commands.reading import apdu, readers, script
+from tools.commands.trace import trace
 
 __all__ = ["CARD", "MAIN"]
 
-MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile)
+MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, trace)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)

@@ -14,7 +14,7 @@ from apdu.errors import DecodeError
 from apdu.trace.sources import HEAD, Damage, Item, detect
 from tools.errors import ToolError, reason
 
-__all__ = ["Damage", "Item", "read_trace"]
+__all__ = ["Damage", "Item", "read_items", "read_trace"]
 
 _CHUNK: Final = 1 << 16
 _STANDARD_INPUT: Final = Path("-")
@@ -29,14 +29,15 @@ def read_trace(path: Path) -> Iterator[Item]:
     try:
         with ExitStack() as stack:
             file = sys.stdin.fileno() if path == _STANDARD_INPUT else stack.enter_context(path.open("rb")).fileno()
-            yield from _items(lambda: os.read(file, _CHUNK))
+            yield from read_items(lambda: os.read(file, _CHUNK))
     except OSError as error:
         raise ToolError(f"the trace {shown} cannot be read: {reason(error)}") from None
     except DecodeError as error:
         raise ToolError(f"{shown} {error.message}") from None
 
 
-def _items(read: Callable[[], bytes]) -> Iterator[Item]:
+def read_items(read: Callable[[], bytes]) -> Iterator[Item]:
+    """The events of what `read` gives, until it gives nothing; DecodeError when its format is not known."""
     head = b""
     while len(head) < HEAD and (data := read()):
         head += data

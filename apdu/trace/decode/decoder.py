@@ -76,6 +76,14 @@ class Decoder:
             done.extend(self._close(link))
         return done
 
+    def settle(self) -> list[Entry]:
+        """The entries that are complete unless more comes late: for a trace that is being written and pauses."""
+        done: list[Entry] = []
+        for link in self._links.values():
+            if link.open is not None and link.answered and not _unfinished(link.open):
+                done.extend(self._close(link))
+        return done
+
     # --- links
 
     def _link(self, event: LinkEvent) -> list[Entry]:
@@ -173,6 +181,12 @@ class Decoder:
     def _happening(self, event: AnyEvent, link: Link | None = None, findings: tuple[Finding, ...] = ()) -> Entry:
         self._number += 1
         return happening(event, self._number, link, self._function, findings)
+
+
+def _unfinished(exchange: Exchange) -> bool:
+    """Whether the response so far announces more."""
+    response = visible(exchange.response)
+    return response is not None and len(response) >= 2 and response[-2] in (0x61, 0x6C)
 
 
 def _continues(state: _LinkState, command: bytes) -> bool:

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a trace file to decoded entries, one after the other: read, hide secrets, decode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Final
+
+from apdu.trace.decode import Decoder, Entry
+from apdu.trace.redact import UNREDACTED, Redaction, Redactor
+from tools.trace.open import Damage, Item, read_trace
+
+__all__ = ["Origin", "Pipeline", "entries"]
+
+_PATIENCE: Final = 64
+"""Entries that wait for an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which trace, and how much of it may be seen."""
+
+    path: Path
+    unredacted: bool = False
+
+
+class Pipeline:
+    """Makes entries of what a source gives; what cannot be read becomes an entry with a finding.
+
+    Entries come in the order of their numbers. Where several links are interleaved, one that is complete waits for an
+    earlier one of another link, but not for long.
+    """
+
+    def __init__(self, origin: Origin) -> None:
+        self._redaction: Redaction = UNREDACTED if origin.unredacted else Redactor()
+        self._decoder = Decoder()
+        self._count = 0
+        self._next = 1
+        self._waiting: list[tuple[int, Entry]] = []
+
+    def run(self, items: Iterable[Item]) -> Iterator[Entry]:
+        """The entries of a whole trace."""
+        for item in items:
+            for entry in self._decoded(item):
+                if entry.number == self._next:
+                    self._next += 1
+                    yield entry
+                    if not self._waiting:
+                        continue
+                else:
+                    heappush(self._waiting, (entry.number, entry))
+                yield from self._due(_PATIENCE)
+        for entry in self._decoder.flush():
+            heappush(self._waiting, (entry.number, entry))
+        yield from self._due(0)
+
+    def settle(self) -> Iterator[Entry]:
+        """What is complete although nothing came behind it: for traces that are being written."""
+        self._settle()
+        yield from self._due(0)
+
+    def _settle(self) -> None:
+        for entry in self._decoder.settle():
+            heappush(self._waiting, (entry.number, entry))
+
+    def _due(self, patience: int) -> Iterator[Entry]:
+        """Of the entries that wait those that are next, and more when too many wait."""
+        waiting = self._waiting
+        if len(waiting) > patience:
+            self._settle()
+        while waiting and (waiting[0][0] <= self._next or len(waiting) > patience):
+            number, entry = heappop(waiting)
+            self._next = max(self._next, number + 1)
+            yield entry
+
+    def _decoded(self, item: Item) -> list[Entry]:
+        self._count += 1
+        try:
+            return self._decoder.feed(item if isinstance(item, Damage) else self._redaction.redact(item))
+        except RecursionError:
+            return self._decoder.feed(Damage(offset=0, number=self._count, unit="event", reason="is nested too deep"))
+
+
+def entries(origin: Origin) -> Iterator[Entry]:
+    """The entries of a trace; ToolError when it cannot be opened."""
+    return Pipeline(origin).run(read_trace(origin.path))
