@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packets that others made: pySim's tests (AES, 3DES) and captures of M2M cards under a published test key."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CommandVector(NamedTuple):
+    name: str
+    kic_key: str
+    kid_key: str
+    kind: str
+    spi: str
+    kic: int
+    kid: int
+    tar: str
+    counter: int
+    data: str
+    packet: str
+
+
+class ResponseVector(NamedTuple):
+    name: str
+    kic_key: str
+    kid_key: str
+    kind: str
+    spi: str
+    kid: int
+    packet: str
+    status: int
+    data: str
+
+
+SELECT_MF = "00A40004023F00"
+A1, A2 = "200102030405060708090A0B0C0D0E0F", "201102030405060708090A0B0C0D0E0F"
+D1, D2 = "300102030405060708090A0B0C0D0E0F", "301102030405060708090A0B0C0D0E0F"
+T1, T2 = "C21DD66ACAC13CB3BC8B331B24AFB57B", "12110C78E678C25408233076AA033615"
+CARD = "11223344556677889910111213141516"
+TRIGGER = (
+    "813F833D86070000A50300001E89328A0A3137322E39362E302E318B0A303132333435363738398C182F7365727665722F61646D696E6167"
+    "656E743F636D643D31"
+)
+NOTIFICATION = (
+    "E1354C10890010120123412340123456789012244D01024E0200004F10A0000005591010FFFFFFFF890000130014083A45990057918503"
+)
+
+COMMANDS = (
+    CommandVector("AES, ciphered, CC", A1, A2, "aes", "0619", 0x22, 0x22, "B00011", 0, SELECT_MF,
+                  "00281506192222B00011E87CCEEBB2D93083011CE294F93FC4D8DE80DA1ABAE8C37CA3E72EC4432E5058"),
+    CommandVector("3DES, ciphered, CC, PoR ciphered", D1, D2, "des", "0619", 0x35, 0x35, "B00011", 0, SELECT_MF,
+                  "00201506193535B00011AE733256918D050B87C94FBFE12E4DC402F262C41CF67F2F"),
+    CommandVector("3DES, ciphered, CC, PoR with CC", D1, D2, "des", "0609", 0x35, 0x35, "B00011", 0, SELECT_MF,
+                  "00201506093535B00011C49AC91AB8159BA5B83A54FB6385E0A5E31694F8B215FAFC"),
+    CommandVector("3DES, ciphered, CC, PoR in clear", D1, D2, "des", "0601", 0x35, 0x35, "B00011", 0, SELECT_MF,
+                  "00201506013535B000113190BE334900F52B025F3F7EDDFE868E96EBF310023B7769"),
+    CommandVector("3DES, ciphered only", T1, T2, "des", "0419", 0x35, 0x35, "B00000", 0, "00A40000023F00",
+                  "00180D04193535B00000E3EC80A849B554421276AF3883927C20"),
+    CommandVector("3DES, CC only", T1, T2, "des", "0219", 0x35, 0x35, "B00000", 0, "00A40000023F00",
+                  "001D1502193535B00000000000000000072EA17BDB72060E00A40000023F00"),
+    CommandVector("captured: notification", CARD, CARD, "aes", "0200", 0x10, 0x12, "000001", 0, NOTIFICATION,
+                  "004D150200101200000100000000000045AAB54EB13D7749" + NOTIFICATION),
+    CommandVector("captured: trigger of an HTTPS session", CARD, CARD, "aes", "1201", 0x12, 0x12, "000001", 5, TRIGGER,
+                  "00571512011212000001000000000500B23E5C13C5C7ED4E" + TRIGGER),
+    CommandVector("captured: INITIALIZE UPDATE in a script", CARD, CARD, "aes", "1601", 0x12, 0x12, "000013", 0x2CA,
+                  "AA10220E8050000008A92335E90546DFCB00",
+                  "00281516011212000013E21DB05290EDC4EA3800F76060B534F9FF993D60FD1D0835048ABA84997DA24A"),
+)  # fmt: skip
+
+RESPONSES = (
+    ResponseVector("AES, ciphered, CC", A1, A2, "aes", "0619", 0x22,
+                   "002412B00011EBC6B497E2CAD7AEDF36ACE0E3A29B38853F0FE9CCDE81913BE5702B73ABCE1F", 0, "016132"),
+    ResponseVector("3DES, ciphered, CC", D1, D2, "des", "0619", 0x35,
+                   "001C12B000118BB989492C632529326A2F4681FEB37C825BC9021C9F6D0B", 0, "016132"),
+    ResponseVector("3DES, CC", D1, D2, "des", "0609", 0x35,
+                   "001612B0001100000000000000B5BCD6353A421FAE016132", 0, "016132"),
+    ResponseVector("in clear", D1, D2, "des", "0601", 0x35, "000E0AB0001100000000000000016132", 0, "016132"),
+)  # fmt: skip
