@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from emulator.card import Card
 from tests.e2e.runner import run as run_demo
 from tests.support.profile import subscriber
 from tools.cli import main
@@ -197,8 +198,9 @@ def test_the_life_of_a_profile(desk: Desk, packages: Path) -> None:
 
 def test_what_cannot_be_done_to_a_profile(desk: Desk, packages: Path) -> None:
     before = states(desk)
-    assert "6985" in desk.fails("profile", "delete", "0010", keys=True)
-    assert "6985" in desk.fails("profile", "disable", "0010", keys=True)  # nothing could take over
+    assert "it is ENABLED, so enable another" in desk.fails("profile", "delete", "0010", keys=True)
+    assert "it is ENABLED, not DISABLED" in desk.fails("profile", "enable", "0010", keys=True)
+    assert "no profile has the Fall-Back Attribute" in desk.fails("profile", "disable", "0010", keys=True)
     assert "no ISD-P" in desk.fails("profile", "enable", "0099", keys=True)
     assert "no AID of an ISD-P" in desk.fails("profile", "enable", "xyz", keys=True)
     assert "not the AID of an ISD-P" in desk.fails("profile", "enable", ISD_R, keys=True)
@@ -207,6 +209,25 @@ def test_what_cannot_be_done_to_a_profile(desk: Desk, packages: Path) -> None:
     install = ["profile", "install", packages / "6.der"]
     assert "name another with --aid" in desk.fails(*install, "--aid", "0010", keys=True)
     assert "not-enough-memory" in desk.fails(*install, "--memory", 100, keys=True)
+    assert states(desk) == before
+
+
+@pytest.mark.parametrize("commands", [5, 12, 30])
+def test_an_installation_that_is_interrupted(
+    desk: Desk, packages: Path, monkeypatch: pytest.MonkeyPatch, commands: int
+) -> None:
+    before, transmit, sent = states(desk), Card.transmit, iter(range(1000))
+
+    def interrupted(self: Card, command: bytes) -> bytes:
+        if command[1] != 0xC0 and next(sent) == commands:
+            raise KeyboardInterrupt
+        return transmit(self, command)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Card, "transmit", interrupted)
+        result = desk.run("profile", "install", packages / "6.der", keys=True)
+    assert next(sent) > commands
+    assert (result.exit_code, result.stderr.strip()) == (1, "Aborted!")
     assert states(desk) == before
 
 

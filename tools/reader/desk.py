@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from apdu.errors import DecodeError, M2mError, SecurityError
+from apdu.command.status import SW
+from apdu.errors import DecodeError, M2mError, SecurityError, StatusError
 from apdu.gp.codes import LifeCycle
 from apdu.gp.recognition import get_data
 from apdu.ids import ECASD, Aid, Eid, Iccid
@@ -173,8 +174,15 @@ class Desk:
 
     def change(self, text: str, function: str) -> Changed:
         """Enable, disable or delete; after a switch the card is reset, so that the other profile is there."""
-        aid = self._find(text).aid
-        self._bearer.run(_SCRIPTS[function](aid), f"ES5.{function.capitalize()}Profile")
+        isd_p = self._find(text)
+        aid = isd_p.aid
+        try:
+            self._bearer.run(_SCRIPTS[function](aid), f"ES5.{function.capitalize()}Profile")
+        except StatusError as error:
+            why = _obstacle(function, isd_p, self.states()) if int(error.sw) == SW.CONDITIONS_OF_USE else None
+            if why is None:
+                raise
+            raise ToolError(f"{error}: {why}") from None
         if function != "delete":
             self._bearer.reset()
         left = next((each for each in self.states() if each.aid == aid), None)
@@ -196,7 +204,7 @@ class Desk:
         self._bearer.run(create_isdp(aid, install.memory), "ES5.CreateISDP")
         try:
             installed = self._fill(aid, (trust, card_key), file.package)
-        except M2mError:
+        except (M2mError, KeyboardInterrupt):
             self._bearer.reset()
             self._bearer.run(delete_profile(aid), "ES5.DeleteProfile")
             raise
@@ -253,6 +261,22 @@ class Desk:
             return trust.card_key(certificate, Eid(eid.value), self.card.source.clock())
         except SecurityError as error:
             raise ToolError(f"the card is not one of this CI and EUM: {error}; --trust names others") from None
+
+
+def _obstacle(function: str, isd_p: IsdP, present: tuple[IsdP, ...]) -> str | None:
+    """Which state is in the way of a function that the card refused (SGP.02 v4.2 4.1.1.2 to 4.1.1.4)."""
+    enabled = isd_p.state == LifeCycle.ENABLED
+    if function == "enable":
+        return None if isd_p.state == LifeCycle.DISABLED else f"it is {LifeCycle.describe(isd_p.state)}, not DISABLED"
+    if isd_p.fall_back:
+        return "it has the Fall-Back Attribute"
+    if function == "delete":
+        return "it is ENABLED, so enable another one first" if enabled else None
+    if not enabled:
+        return f"it is {LifeCycle.describe(isd_p.state)}, not ENABLED"
+    if not any(each.fall_back for each in present):
+        return "no profile has the Fall-Back Attribute to take over, so enable another one instead"
+    return None
 
 
 @contextmanager
