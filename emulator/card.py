@@ -19,6 +19,7 @@ from emulator import visible
 from emulator.atr import ATR, answer_pps
 from emulator.channels import Application, Channel
 from emulator.dispatch import dispatch
+from emulator.entropy import CheckedEntropy
 from emulator.fs.filesystem import FileSystem
 from emulator.iso.cat import Toolkit
 from emulator.memory.store import Memory
@@ -57,7 +58,7 @@ class Card:
 
     def __init__(self, memory: Memory, *, entropy: Entropy, clock: Clock, observer: Observer = IGNORE) -> None:
         self.memory = memory
-        self.entropy = entropy
+        self.entropy = CheckedEntropy(entropy)
         self.clock = clock
         self.observer = observer
         self.tracing = observer is not IGNORE

@@ -7,15 +7,20 @@ The card must refuse every such point before its key meets it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from apdu.errors import M2mError
 from apdu.keys.certificate import read_public_key
 from apdu.keys.ec import Curve
 from apdu.keys.entropy import SeededEntropy
+from emulator.entropy import CheckedEntropy
 from tests.protocol.test_isd_p_keys import ISD_P, OTHER, ready
+from tests.scale import count
 from tests.support.fixtures import MakeLab
 from tests.support.sm_dp import SmDp, challenge, point, private_key, run, tlv
+from tools.entropy import SystemEntropy
 
 CURVES = {
     Curve.P256: (
@@ -144,6 +149,56 @@ def test_atk_19_challenges_are_unique(make_lab: MakeLab) -> None:
         else:
             lab.restart()
     assert len(seen) == 200
+
+
+class Stuck:
+    """A generator that fails: from the n-th draw on it gives what `stuck` says."""
+
+    def __init__(self, good: int, stuck: Callable[[int], bytes]) -> None:
+        self._left = good
+        self._stuck = stuck
+        self._good = SeededEntropy(b"good")
+
+    def draw(self, n: int) -> bytes:
+        self._left -= 1
+        return self._good.draw(n) if self._left >= 0 else self._stuck(n)
+
+
+STUCK: dict[str, Callable[[int], bytes]] = {
+    "zeros": bytes,
+    "ones": lambda n: b"\xff" * n,
+    "one byte": lambda n: b"\x5a" * n,
+    "the same block": lambda n: bytes(range(n)),
+    "the same beginning": lambda n: bytes(range(8)) + SeededEntropy(n.to_bytes(2, "big")).draw(n - 8),
+    "too little": lambda n: SeededEntropy(b"short").draw(n - 1),
+    "nothing": lambda n: b"",
+}
+
+
+@pytest.mark.parametrize("good", [0, 1, 2, 5])
+@pytest.mark.parametrize("name", STUCK)
+def test_atk_19_a_stuck_generator_gives_no_challenge(make_lab: MakeLab, name: str, good: int) -> None:
+    """Health test: RCs are drawn as long as the source is good, then never again, and the card goes on."""
+    lab = make_lab()
+    host, dp = ready(lab)
+    lab.card.entropy = CheckedEntropy(Stuck(good, STUCK[name]))
+    given: list[str] = []
+    for _ in range(good + 3):
+        given.append(run(host, [dp.personalize(ISD_P), *dp.first()]))
+    accepted = [answer for answer in given if answer.startswith("8510")]
+    assert len(accepted) == len(set(accepted))
+    assert len(accepted) <= good  # one draw of the good ones is for the start-up test, one may be stuck's first
+    assert given[len(accepted) :] == ["6400"] * (len(given) - len(accepted))
+    assert run(host, dp.second(dp.payload(bytes(16)))) in ("6985", "6A86")
+    assert lab.open_isd_r().command("80CAFF2100").sw == 0x9000
+    assert not lab.recorder.errors
+
+
+def test_atk_19_a_million_challenges_are_unique_and_raise_no_alarm() -> None:
+    """What RCs are drawn from, on the machine's generator."""
+    entropy = CheckedEntropy(SystemEntropy())
+    wanted = count("drawn_challenges")
+    assert len({entropy.draw(16) for _ in range(wanted)}) == wanted
 
 
 def test_atk_19_card_challenges_and_cryptograms_are_unique(make_lab: MakeLab) -> None:
