@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from tools.commands.tracefiles import FILES
 from tools.commands.traceviews import VIEWS
 
 __all__ = ["trace"]
@@ -15,5 +16,5 @@ def trace() -> None:
     """What a card and its servers said: traces of any source, decoded."""
 
 
-for _command in VIEWS:
+for _command in (*FILES, *VIEWS):
     trace.add_command(_command)

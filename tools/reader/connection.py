@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from apdu.command.apdu import CommandApdu, ResponseApdu
@@ -23,6 +22,7 @@ from tools.reader.channel import CLI_HINTS
 from tools.reader.options import ReaderOptions
 from tools.reader.show import ApduLines
 from tools.reader.sources import PyscardReader, find_reader
+from tools.trace.files import spare
 from tools.tracefile import TraceFile
 
 __all__ = ["OpenCard", "open_card"]
@@ -195,7 +195,7 @@ def open_card(options: ReaderOptions, lines: ApduLines | None = None) -> Iterato
         card = OpenCard(reader, options, source)
         trace = None
         if options.trace_file is not None:
-            _spare(options.trace_file)
+            spare(options.trace_file)
             trace = stack.enter_context(TraceFile(options.trace_file, source.entropy("trace").draw(_SALT)))
             card.watch(trace.write, trace.register)
         if lines is None and options.apdu_trace:
@@ -207,14 +207,3 @@ def open_card(options: ReaderOptions, lines: ApduLines | None = None) -> Iterato
         yield card
         if trace is not None:
             trace.check()
-
-
-def _spare(path: Path) -> None:
-    """Refuse to write a trace over a file that is none: a card image, keys, a package, a script."""
-    try:
-        with path.open("rb") as file:
-            first = file.read(1) if path.is_file() else b""
-    except OSError:  # it is not there, or opening it for the trace says what is wrong
-        return
-    if first not in (b"", b"{"):
-        raise ToolError(f"{path} is there and is no trace: name another file for the trace")

@@ -28,7 +28,7 @@ _NAMED: Final = re.compile(
     r"[\w.-]+:\d+:\w+\(\) (?:Attempting Connect to (?P<asked>.+) using protocol: \d+"
     r"|Card inserted into (?P<inserted>.+)|Card Removed From (?P<removed>.+))"
 )
-_MICROSECOND: Final = 1e-6
+_MICROSECONDS: Final = 10**6
 _THREADS: Final = 256
 
 
@@ -67,7 +67,7 @@ class PcscdSource(LineSource):
             yield self._event(kind, data, self._readers.get(thread, ""))
 
     def _event(self, kind: LinkKind, data: bytes, reader: str) -> LinkEvent:
-        time = self._passed * _MICROSECOND
+        time = self._passed / _MICROSECONDS
         return LinkEvent(time=time, side=Side.READER, kind=kind, data=data, reader=reader)
 
     def _told(self, thread: str, said: str) -> Iterator[Item]:
