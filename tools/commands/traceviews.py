@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from tools.jsonerror import json_option
 from tools.reader.options import read_aid, read_byte
 
 if TYPE_CHECKING:
@@ -163,4 +164,41 @@ def show(
     run(_origin(path, unredacted), Conditions(**conditions), options)
 
 
-VIEWS: Final[tuple[click.Command, ...]] = (show,)
+@click.command()
+@_origin_options
+@json_option
+def stats(path: Path, unredacted: bool, as_json: bool) -> None:
+    """Count what a trace holds.
+
+    By command, status word, function, layer and reader; how long the card took (from a command to the last part of its
+    response; median and 95th percentile within 1 %), bytes each way, findings.
+    """
+    from tools.trace.statview import show_statistics
+
+    show_statistics(_origin(path, unredacted), as_json=as_json)
+
+
+_OUTPUT_TYPE: Final = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@_origin_options
+@click.option("-o", "--output", type=_OUTPUT_TYPE, metavar="FILE", help="Write there instead of standard output.")
+@click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), help="svg for FILE.svg, else mermaid.")
+@click.option("--limit", type=click.IntRange(1), default=500, show_default=True, metavar="N", help="Steps at the most.")
+def diagram(path: Path, unredacted: bool, output: Path | None, form: str | None, limit: int) -> None:
+    """Draw a trace as a ladder of card, device, SM-SR and SM-DP.
+
+    Commands that repeat one behind the other are one step. Mermaid is text that many programs draw, among them those
+    that show Markdown; SVG is a picture.
+
+    \b
+    euicc trace diagram demo.jsonl -o demo.svg
+    """
+    from tools.trace.diagram import draw
+
+    by_name = "svg" if output is not None and output.suffix.lower() == ".svg" else "mermaid"
+    draw(_origin(path, unredacted), output, form or by_name, limit)
+
+
+VIEWS: Final[tuple[click.Command, ...]] = (show, stats, diagram)
