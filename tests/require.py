@@ -76,6 +76,7 @@ PROBES: Mapping[str, Probe] = {
     "ykman": _module("yubikit", "yubikey-manager"),
     "pyscard": _module("smartcard", "pyscard"),
     "openssl": _program("openssl"),
+    "gnutls": _program("gnutls-serv"),
     "pcsc": _pcsc,
     "tshark": _program("tshark"),
     "postgres": _postgres,
