@@ -12,9 +12,10 @@ from tools.commands.files import fs
 from tools.commands.gp import gp
 from tools.commands.profiles import profile
 from tools.commands.reading import apdu, readers, script
+from tools.commands.shell import shell
 from tools.commands.trace import trace
 
 __all__ = ["CARD", "MAIN"]
 
-MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, trace)
+MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, shell, trace)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)

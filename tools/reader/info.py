@@ -19,7 +19,7 @@ from tools.reader.connection import OpenCard
 from tools.reader.domain import SecurityDomain
 from tools.reader.files import Application, Files
 
-__all__ = ["CardInfo", "gather", "protocol_of"]
+__all__ = ["CardInfo", "gather", "protocol_of", "read_eid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class CardInfo:
 def gather(card: OpenCard) -> CardInfo:
     """Ask the card; what it does not have is left out, what it tells wrong is an error."""
     ecasd = _domain(card, ECASD)  # each is asked before the next is selected
-    eid, certificate = _eid(ecasd), _certificate(ecasd)
+    eid, certificate = read_eid(ecasd), _certificate(ecasd)
     isd_r = _domain(card, ISD_R, with_keys=True)
     resources, protocols = _isd_r_data(isd_r)
     profiles = isd_r.run(isd_p_states()) if isd_r is not None and isd_r.keys is not None else None
@@ -80,7 +80,8 @@ def _object(domain: SecurityDomain | None, tag: int) -> bytes | None:
     return response.data if response.status.is_success else None
 
 
-def _eid(ecasd: SecurityDomain | None) -> Eid | None:
+def read_eid(ecasd: SecurityDomain | None) -> Eid | None:
+    """The EID that an ECASD tells."""
     data = _object(ecasd, 0x005A)
     if data is None:
         return None

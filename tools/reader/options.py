@@ -17,9 +17,11 @@ import click
 from tools.jsonerror import json_option
 
 __all__ = [
+    "DOMAINS",
     "ReaderOptions",
     "StaticKeys",
     "card_options",
+    "parse_keys",
     "read_aid",
     "read_byte",
     "read_hex",
@@ -57,19 +59,25 @@ class ReaderOptions:
     as_json: bool = False
 
 
-def read_keys(ctx: click.Context, param: click.Parameter, value: str | None) -> StaticKeys | None:
-    """Three keys of the same length; what is wrong is said without showing any of it."""
-    if value is None:
-        return None
+def parse_keys(text: str) -> StaticKeys:
+    """ENC:MAC:DEK of the same length; the ValueError says what is wrong without showing any of it."""
     try:
-        keys = tuple(bytes.fromhex(part) for part in value.split(":"))
+        keys = tuple(bytes.fromhex(part) for part in text.split(":"))
     except ValueError:
-        raise click.BadParameter("a key holds something else than hexadecimal digits", ctx, param) from None
+        raise ValueError("a key holds something else than hexadecimal digits") from None
     if len(keys) != 3:
-        raise click.BadParameter(f"three keys ENC:MAC:DEK are needed, not {len(keys)}", ctx, param)
+        raise ValueError(f"three keys ENC:MAC:DEK are needed, not {len(keys)}")
     if len(keys[0]) not in _KEY_SIZES or len(set(map(len, keys))) > 1:
-        raise click.BadParameter("AES keys have 16, 24 or 32 bytes, all three the same", ctx, param)
+        raise ValueError("AES keys have 16, 24 or 32 bytes, all three the same")
     return StaticKeys(*keys)
+
+
+def read_keys(ctx: click.Context, param: click.Parameter, value: str | None) -> StaticKeys | None:
+    """Three keys, as an option has them."""
+    try:
+        return None if value is None else parse_keys(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 def read_hex(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
@@ -90,16 +98,17 @@ def read_byte(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 def read_aid(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
     """An AID, or the name of a security domain."""
-    raw = read_hex(ctx, param, None if value is None else _NAMED.get(value.lower(), value))
+    named = None if value is None else DOMAINS.get(value.lower())
+    raw = named or read_hex(ctx, param, value)
     if raw is not None and not 5 <= len(raw) <= 16:
         raise click.BadParameter(f"an AID has 5 to 16 bytes, not {len(raw)}", ctx, param)
     return raw
 
 
-_NAMED: Final = {
-    "isd-r": "A0000005591010FFFFFFFF8900000100",
-    "ecasd": "A0000005591010FFFFFFFF8900000200",
-    "mno-sd": "A000000151000000",
+DOMAINS: Final = {
+    "isd-r": bytes.fromhex("A0000005591010FFFFFFFF8900000100"),
+    "ecasd": bytes.fromhex("A0000005591010FFFFFFFF8900000200"),
+    "mno-sd": bytes.fromhex("A000000151000000"),
 }
 """SGP.02 annex H; the default AID of an issuer security domain (GPCS H.1.3)."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 import click
 
 from apdu.trace.events import Json
 
-__all__ = ["Result", "rendered", "show"]
+__all__ = ["Done", "Result", "rendered", "show"]
 
 
 class Result(Protocol):
@@ -35,3 +36,19 @@ def show(result: Result, *, as_json: bool) -> None:
     """Print it."""
     for line in rendered(result, as_json=as_json):
         click.echo(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A result that is no more than some lines and the same as JSON."""
+
+    text: tuple[str, ...]
+    value: Json
+
+    def lines(self) -> Iterable[str]:
+        """The lines."""
+        return self.text
+
+    def json(self) -> Json:
+        """The value."""
+        return self.value

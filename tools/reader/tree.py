@@ -70,11 +70,11 @@ class Tree:
         return [{"path": each.path, **as_json(each.fid, each.fcp)} for each in self.found]
 
 
-def read_tree(files: Files, place: Place, depth: int = _MAX_DEPTH) -> Tree:
-    """What lies in a directory that is selected, so many levels deep."""
+def read_tree(files: Files, place: Place, depth: int | None = None) -> Tree:
+    """What lies in a directory that is selected, so many levels deep or all."""
     if not place.fcp.descriptor.is_directory:
         raise ToolError(f"{place.path} is a file: `euicc fs read` shows it")
-    return Tree(tuple(_walk(files, place, 0, depth)))
+    return Tree(tuple(_walk(files, place, 0, _MAX_DEPTH + 1 if depth is None else depth)))
 
 
 def show_tree(options: ReaderOptions, path: str) -> None:
