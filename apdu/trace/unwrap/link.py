@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One link to a card: its exchanges put together, its logical channels, and what its secure channels carry.
+
+Only what secure channels have to do with is put together; everything else passes at the cost of a look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from apdu.channel.scp03 import IS_SECURE, State
+from apdu.command.apdu import CommandApdu
+from apdu.command.cla import CLASSES, ClassByte
+from apdu.errors import DecodeError
+from apdu.tlv.scan import split
+from apdu.trace.events import ChannelEvent, Event, Layer, Octets
+from apdu.trace.unwrap.keys import KeyRing
+from apdu.trace.unwrap.merge import merge
+from apdu.trace.unwrap.opening import Counters
+from apdu.trace.unwrap.outcome import Outcome
+from apdu.trace.unwrap.personal import Personalisation
+from apdu.trace.unwrap.profile import Download
+from apdu.trace.unwrap.scp03 import Scp03
+from apdu.trace.unwrap.scp03t import Scp03t
+from apdu.trace.unwrap.session import accepted
+
+__all__ = ["LinkFollower"]
+
+_SELECT, _MANAGE_CHANNEL, _GET_RESPONSE = 0xA4, 0x70, 0xC0
+_STORE_DATA, _INSTALL, _PUT_KEY, _DELETE = 0xE2, 0xE6, 0xD8, 0xE4
+_BY_NAME: Final = 0x04
+_FOLLOWED: Final = bytes(
+    ins in (0x50, _MANAGE_CHANNEL, 0x82, 0x88, _SELECT, _STORE_DATA, _INSTALL, _PUT_KEY, _DELETE) for ins in range(256)
+)
+"""Instructions that matter to secure channels when none is open."""
+_KEY_ESTABLISHMENT: Final = b"\x3a\x02"
+_DGI: Final = 0x08
+_MAX_PARTS: Final = 600
+_MAX_CHAIN: Final = 0x10000
+_MAX_DOMAINS: Final = 256
+
+
+class _Channel:
+    """One logical channel."""
+
+    __slots__ = ("chain", "personal", "scp03")
+
+    def __init__(self, ring: KeyRing, counters: Counters, state: State | None) -> None:
+        self.scp03 = Scp03(ring, counters, state)
+        self.personal = Personalisation()
+        self.chain: CommandApdu | None = None
+        """The ISO chain under way, put together so far."""
+
+
+class LinkFollower:
+    """Follows one link; `current` is the command of the exchange that is put together, empty where none is."""
+
+    __slots__ = (
+        "_alert", "_atr", "_channels", "_counters", "_domains", "_downloads", "_elements", "_known", "_parts",
+        "_response", "_ring", "answered", "current", "recorded", "time",
+    )  # fmt: skip
+
+    def __init__(self, ring: KeyRing, *, elements: bool) -> None:
+        self._ring = ring
+        self._elements = elements
+        self._counters = Counters()
+        self._channels: dict[int, _Channel] = {}
+        self._domains: dict[bytes, Scp03t] = {}
+        self._downloads: dict[bytes, Download] = {}
+        self._atr: Octets = b""
+        self._known: State | None = None
+        """What a channel begins with: None before the trace has seen a reset."""
+        self._alert = False
+        """A session is under way, so that every command matters."""
+        self._response = b""
+        self._parts = 0
+        self.current = b""
+        self.time = 0.0
+        self.answered = False
+        self.recorded: list[ChannelEvent] = []
+        """What the ends recorded about the present exchange."""
+
+    # --- events of the link
+
+    def reset(self, atr: Octets) -> None:
+        """The card was reset, or lost its power."""
+        if len(atr) and atr != self._atr:
+            self._counters.clear()  # another card
+            self._atr = atr
+        self._channels.clear()
+        self._domains.clear()
+        self._downloads.clear()
+        self._known = State.NONE
+        self._alert = False
+
+    def continues(self, command: bytes) -> bool:
+        """Whether a command belongs to the exchange before: GET RESPONSE after 61xx, the repetition after 6Cxx."""
+        response = self._response
+        if not self.answered or len(response) < 2 or len(command) < 4 or self._parts > _MAX_PARTS:
+            return False
+        if response[-2] == 0x61:
+            return command[1] == _GET_RESPONSE
+        return response[-2] == 0x6C and (command[:4] == self.current[:4] or command[1] == _GET_RESPONSE)
+
+    def command(self, octets: Octets, time: float) -> None:
+        """A command that begins an exchange."""
+        self.current = b""
+        self.time = time
+        self.answered = False
+        if not isinstance(octets, bytes):
+            if self._alert:
+                self._hide(octets)
+        elif len(octets) >= 4:
+            ins = octets[1]
+            named = _FOLLOWED[ins] and (ins != _SELECT or octets[2] == _BY_NAME)
+            if named or self._alert or IS_SECURE[octets[0]]:
+                self.current = octets
+        self._response = b""
+        self._parts = 0
+
+    def response(self, octets: Octets) -> None:
+        """The next part of the response to it."""
+        self.answered = True
+        self._parts += 1
+        if isinstance(octets, bytes):
+            before = self._response
+            self._response = before[:-2] + octets if len(before) > 2 and before[-2] == 0x61 else octets
+        elif not IS_SECURE[self.current[0]]:
+            data = getattr(octets, "data", b"")
+            self._response = data[-2:]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the exchange can only end here."""
+        return self.answered and self._response[-2:-1] not in (b"\x61", b"\x6c")
+
+    def go_on(self) -> None:
+        """The command that came continues the exchange."""
+        self.answered = False
+
+    def _hide(self, octets: Octets) -> None:
+        """A command of which bytes are hidden: a MAC chain cannot be followed across it."""
+        data: bytes = getattr(octets, "data", b"")
+        known = CLASSES[data[0]] if data else None
+        if known is None or known.secure:
+            for channel in self._channels.values():
+                channel.scp03.lose()
+
+    # --- the exchange as a whole
+
+    def finish(self, time: float, side: str) -> list[Event]:
+        """The exchange is over: what it carried, and what the ends recorded about it."""
+        raw, response, recorded = self.current, self._response, self.recorded
+        self.current, self.recorded, self.answered = b"", [], False
+        known = CLASSES[raw[0]]
+        if known is None:
+            return list(recorded)
+        try:
+            command = CommandApdu.parse(raw)
+        except DecodeError:
+            return list(recorded)
+        outcomes = list(self._outcomes(raw, command, known, response, recorded))
+        self._alert = any(channel.scp03.watched for channel in self._channels.values())
+        events = merge(outcomes, recorded, time, side)
+        if self._elements:
+            for each in tuple(events):
+                if isinstance(each, ChannelEvent) and each.layer == Layer.SCP03T:
+                    events.extend(self._download(time, each))
+        return events
+
+    def _outcomes(
+        self,
+        raw: bytes,
+        command: CommandApdu,
+        known: ClassByte,
+        response: bytes,
+        recorded: Iterable[ChannelEvent],
+    ) -> Iterator[Outcome]:
+        channel = self._channel(known.channel)
+        joined = self._chained(channel, command, known, response)
+        if joined is None:
+            return
+        if joined is not command:
+            raw = joined.encode()
+        outcome = channel.scp03.exchange(raw, joined, response)
+        plain, answer = joined, response
+        if outcome is not None:
+            outcome.chained = joined is not command
+            yield outcome
+            seen = _readable(outcome, recorded)
+            if seen is None:
+                self._keys_may_change(joined, accepted(response), hidden=True)
+                return
+            plain, answer = seen
+        if not known.secure and joined.ins in (_SELECT, _MANAGE_CHANNEL):
+            _COMMON[joined.ins](self, channel, known, joined, response)
+            return
+        done = accepted(answer)
+        self._keys_may_change(plain, done, hidden=False)
+        carried = channel.personal.take(channel.scp03.aid, plain, answer, done)
+        if carried is not None:
+            inner = self._domain(carried.target).exchange(carried.tlv, carried.answer)
+            if inner is not None:
+                yield inner
+
+    def _chained(
+        self, channel: _Channel, command: CommandApdu, known: ClassByte, response: bytes
+    ) -> CommandApdu | None:
+        """The whole command of an ISO chain at its last one; None before (ISO/IEC 7816-4 5.3.3)."""
+        before, channel.chain = channel.chain, None
+        if before is not None and command[1:4] == before[1:4]:
+            data = before.data + command.data
+            command = before._replace(
+                cla=command.cla & 0xEF, data=data, le=command.le, extended=len(data) > 255 or command.extended
+            )
+        if not known.chained:
+            return command
+        if accepted(response) and len(command.data) < _MAX_CHAIN:
+            channel.chain = command
+        return None
+
+    def _channel(self, number: int) -> _Channel:
+        channel = self._channels.get(number)
+        if channel is None:
+            channel = self._channels[number] = _Channel(self._ring, self._counters, self._known)
+        return channel
+
+    def _domain(self, aid: bytes) -> Scp03t:
+        domain = self._domains.get(aid)
+        if domain is None:
+            if len(self._domains) >= _MAX_DOMAINS:
+                del self._domains[next(iter(self._domains))]
+            domain = self._domains[aid] = Scp03t(self._ring, self._counters, aid)
+        return domain
+
+    # --- commands that change what is known
+
+    def _select(self, channel: _Channel, known: ClassByte, command: CommandApdu, response: bytes) -> None:
+        if len(response) >= 2 and (accepted(response) or response[-2] == 0x62):
+            channel.scp03.select(_selected(command, response) if command.p1 == _BY_NAME else b"")
+            channel.personal.reset()
+
+    def _manage_channel(self, channel: _Channel, known: ClassByte, command: CommandApdu, response: bytes) -> None:
+        if not accepted(response):
+            return
+        if command.p1 & 0x80:
+            self._channels.pop(command.p2 or known.channel, None)
+        else:
+            number = response[0] if len(response) == 3 else command.p2
+            self._channels.pop(number, None)
+            if number < 20:
+                self._channels[number] = _Channel(self._ring, self._counters, State.NONE)
+
+    def _keys_may_change(self, command: CommandApdu, done: bool, *, hidden: bool) -> None:
+        """PUT KEY, DELETE, a new domain, ES8.EstablishISDPKeySet: sequence counters begin again."""
+        ins = command.ins
+        changes = ins in (_PUT_KEY, _DELETE) or (ins == _INSTALL and command.p1 & 0x04)
+        if ins == _STORE_DATA and command.p1 & 0x18 == _DGI:
+            changes = hidden or command.data.startswith(_KEY_ESTABLISHMENT)
+        if changes and done:
+            self._counters.clear()
+
+    # --- profiles
+
+    def _download(self, time: float, event: ChannelEvent) -> Iterator[Event]:
+        tag = event.protected[0] if isinstance(event.protected, bytes) and event.protected else 0
+        target = bytes.fromhex(event.target)
+        if tag == 0x84:
+            self._downloads.pop(target, None)
+        if tag != 0x86 or not isinstance(event.plain, bytes):
+            return
+        if isinstance(event.response_protected, bytes) and event.response_protected[:1] not in (b"\x86", b""):
+            return
+        if target not in self._downloads:
+            if len(self._downloads) >= _MAX_DOMAINS:
+                del self._downloads[next(iter(self._downloads))]
+            self._downloads[target] = Download(target)
+        answer = event.response_plain
+        said = answer if isinstance(answer, bytes) and answer[:1] == b"\x30" else b""
+        yield from self._downloads[target].take(time, event.plain, said)
+
+
+_Action = Callable[[LinkFollower, _Channel, ClassByte, CommandApdu, bytes], None]
+_COMMON: Final[dict[int, _Action]] = {
+    _SELECT: LinkFollower._select,
+    _MANAGE_CHANNEL: LinkFollower._manage_channel,
+}
+
+
+def _selected(command: CommandApdu, response: bytes) -> bytes:
+    """The whole AID of what was selected: the FCI names it also where the command gave only its beginning."""
+    if response[0] == 0x6F:
+        with suppress(DecodeError):
+            for tag, value in split(split(response[:-2])[0].value):
+                if tag == 0x84:
+                    return value
+    return command.data
+
+
+def _readable(outcome: Outcome, recorded: Iterable[ChannelEvent]) -> tuple[CommandApdu, bytes] | None:
+    """Command and response without protection, from what was decrypted or else from what an end recorded."""
+    sides: list[tuple[Octets, Octets]] = [(outcome.plain, outcome.response_plain)]
+    sides += [(each.plain, each.response_plain) for each in recorded if each.protected == outcome.protected]
+    for plain, answer in sides:
+        if isinstance(plain, bytes) and isinstance(answer, bytes):
+            try:
+                return CommandApdu.parse(plain), answer
+            except DecodeError:
+                continue
+    return None
