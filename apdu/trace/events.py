@@ -70,6 +70,7 @@ class Layer(StrEnum):
     ES5 = "es5"
     ES8 = "es8"
     TRACE = "trace"
+    PROFILE = "profile"
 
 
 @unique

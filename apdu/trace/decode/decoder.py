@@ -14,6 +14,7 @@ from typing import Final
 import apdu.trace.decode.gp
 import apdu.trace.decode.uicc  # noqa: F401  -- both add their rows to the table
 from apdu.trace.decode.chains import Chains
+from apdu.trace.decode.channel import carries, channel_findings, recorded_findings
 from apdu.trace.decode.detail import detail
 from apdu.trace.decode.happenings import damaged, happening
 from apdu.trace.decode.model import Entry, Exchange, Finding, Link, Severity, visible
@@ -64,7 +65,7 @@ class Decoder:
         if isinstance(event, ChannelEvent) and self._attach(event):
             return []
         done = self.flush()
-        if isinstance(event, FunctionEvent):
+        if isinstance(event, FunctionEvent) and event.layer != Layer.PROFILE:
             self._function = "" if event.outcome else event.name
         done.append(self._happening(event))
         return done
@@ -156,6 +157,7 @@ class Decoder:
         if command is not None and response is not None and len(command) >= 4:
             state.whereabouts.follow(entry.channel, command, response)
         entry.assembled = state.chains.take(entry)
+        entry.findings += channel_findings(entry)
         return [entry]
 
     # --- everything else
@@ -166,7 +168,7 @@ class Decoder:
             entry = state.open
             if entry is None:
                 continue
-            if event.layer == Layer.SCP03 and event.protected == entry.command:
+            if event.layer == Layer.SCP03 and carries(entry, event):
                 entry.protected = _better(entry.protected, event)
             elif event.layer == Layer.SCP03T:
                 same = [each for each in entry.inner if each.protected == event.protected]
@@ -180,6 +182,8 @@ class Decoder:
 
     def _happening(self, event: AnyEvent, link: Link | None = None, findings: tuple[Finding, ...] = ()) -> Entry:
         self._number += 1
+        if isinstance(event, (ChannelEvent, FunctionEvent)):
+            findings += recorded_findings(event)
         return happening(event, self._number, link, self._function, findings)
 
 

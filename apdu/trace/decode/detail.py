@@ -3,20 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from apdu.command.apdu import CommandApdu
 from apdu.command.status import StatusWord
 from apdu.errors import DecodeError
+from apdu.trace.decode.channel import verdict
 from apdu.trace.decode.model import Exchange, Node, part, visible
 from apdu.trace.decode.table import find, nodes_of, plain_node, view
 from apdu.trace.events import ChannelEvent, Layer, Octets
 
 __all__ = ["detail"]
-
-_FOUND: Final = "the trace holds what was inside"
-_VERIFIED: Final = "verified with the keys"
-_WRONG: Final = "does not verify"
 
 
 def detail(exchange: Exchange) -> Node:
@@ -75,7 +70,7 @@ def _protected(event: ChannelEvent, content: tuple[Node, ...]) -> Node:
     """The exchange of a secure channel with what it protected."""
     return Node(
         f"{event.layer.upper()} {event.target}".rstrip(),
-        _verdict(event),
+        verdict(event),
         children=(_command("plain command", event.plain), *_response(event.response_plain), *content),
         layer=event.layer,
     )
@@ -84,7 +79,7 @@ def _protected(event: ChannelEvent, content: tuple[Node, ...]) -> Node:
 def _inner(event: ChannelEvent) -> Node:
     return Node(
         f"{event.layer.upper()} {event.target}".rstrip(),
-        _verdict(event),
+        verdict(event),
         children=tuple(
             plain_node(name, octets)
             for name, octets in (
@@ -97,8 +92,3 @@ def _inner(event: ChannelEvent) -> Node:
         ),
         layer=event.layer,
     )
-
-
-def _verdict(event: ChannelEvent) -> str:
-    verified = event.extra.get("verified")
-    return _FOUND if verified is None else _VERIFIED if verified else _WRONG

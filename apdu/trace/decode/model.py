@@ -47,11 +47,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as a specification says; `clause` names it."""
+    """Something that is not as a specification says; `clause` names it, `rule` the row of `apdu.trace.rules`."""
 
     severity: Severity
     text: str
     clause: str = ""
+    rule: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", printable(self.text))

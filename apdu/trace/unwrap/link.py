@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from apdu.channel.scp03 import IS_SECURE, State
 from apdu.command.apdu import CommandApdu
@@ -21,10 +21,12 @@ from apdu.trace.unwrap.merge import merge
 from apdu.trace.unwrap.opening import Counters
 from apdu.trace.unwrap.outcome import Outcome
 from apdu.trace.unwrap.personal import Personalisation
-from apdu.trace.unwrap.profile import Download
 from apdu.trace.unwrap.scp03 import Scp03
 from apdu.trace.unwrap.scp03t import Scp03t
 from apdu.trace.unwrap.session import accepted
+
+if TYPE_CHECKING:
+    from apdu.trace.unwrap.profile import Download
 
 __all__ = ["LinkFollower"]
 
@@ -40,6 +42,15 @@ _DGI: Final = 0x08
 _MAX_PARTS: Final = 600
 _MAX_CHAIN: Final = 0x10000
 _MAX_DOMAINS: Final = 256
+
+
+def _class(cla: int) -> ClassByte | None:
+    """What a class byte says; hosts chain commands of proprietary classes as ISO does those of its own, with b5."""
+    known = CLASSES[cla & 0xEF] if cla & 0xF0 == 0x90 else None
+    return CLASSES[cla] if known is None else known._replace(chained=True)
+
+
+_CLASSES: Final = tuple(map(_class, range(256)))
 
 
 class _Channel:
@@ -143,7 +154,7 @@ class LinkFollower:
     def _hide(self, octets: Octets) -> None:
         """A command of which bytes are hidden: a MAC chain cannot be followed across it."""
         data: bytes = getattr(octets, "data", b"")
-        known = CLASSES[data[0]] if data else None
+        known = _CLASSES[data[0]] if data else None
         if known is None or known.secure:
             for channel in self._channels.values():
                 channel.scp03.lose()
@@ -154,13 +165,14 @@ class LinkFollower:
         """The exchange is over: what it carried, and what the ends recorded about it."""
         raw, response, recorded = self.current, self._response, self.recorded
         self.current, self.recorded, self.answered = b"", [], False
-        known = CLASSES[raw[0]]
+        known = _CLASSES[raw[0]]
         if known is None:
             return list(recorded)
         try:
             command = CommandApdu.parse(raw)
-        except DecodeError:
-            return list(recorded)
+        except DecodeError as error:
+            outcome = self._channel(known.channel).scp03.malformed(raw, response, error.message)
+            return merge(() if outcome is None else (outcome,), recorded, time, side)
         outcomes = list(self._outcomes(raw, command, known, response, recorded))
         self._alert = any(channel.scp03.watched for channel in self._channels.values())
         events = merge(outcomes, recorded, time, side)
@@ -274,6 +286,8 @@ class LinkFollower:
         if isinstance(event.response_protected, bytes) and event.response_protected[:1] not in (b"\x86", b""):
             return
         if target not in self._downloads:
+            from apdu.trace.unwrap.profile import Download  # all declarations of profile elements: not without need
+
             if len(self._downloads) >= _MAX_DOMAINS:
                 del self._downloads[next(iter(self._downloads))]
             self._downloads[target] = Download(target)

@@ -10,15 +10,13 @@ from apdu.errors import DecodeError
 from apdu.profile.elements.element import decode_element
 from apdu.profile.package import RawElement, Splitter
 from apdu.profile.response import EuiccResponse, Status
-from apdu.trace.events import FunctionEvent, Json
+from apdu.trace.events import FunctionEvent, Json, Layer
 from apdu.trace.rules.table import Rules
 from apdu.trace.unwrap.outcome import Found
 from apdu.trace.unwrap.outline import outline
 
-__all__ = ["PROFILE", "Download"]
+__all__ = ["Download"]
 
-PROFILE: Final = "profile"
-"""The layer of profile elements."""
 _READ: Final = "read"
 _MALFORMED: Final = "malformed"
 
@@ -72,7 +70,7 @@ class Download:
             found.add(Rules.PROFILE, name)
         return FunctionEvent(
             time=time,
-            layer=PROFILE,
+            layer=Layer.PROFILE,
             name=name,
             fields={"isd-p": self._isd_p, **fields},
             outcome=outcome,

@@ -36,7 +36,7 @@ __all__ = ["Scp03"]
 _MIDDLE: Final = "the beginning of the session is not in the trace"
 _OUTSIDE: Final = "no session is open"
 _OTHER_KEYS: Final = "these are other keys than those of the session"
-_HIDDEN: Final = "a protected command before it is hidden in the trace"
+_HIDDEN: Final = "a protected command before it is hidden or broken in the trace"
 _INTERNAL_AUTHENTICATE: Final = 0x88
 _COMMON: Final = frozenset(
     (
@@ -81,9 +81,20 @@ class Scp03:
         self.state = State.NONE
 
     def lose(self) -> None:
-        """A protected command is hidden in the trace: the MACs that follow cannot be checked."""
+        """The trace does not show a protected command: the MACs that follow cannot be checked."""
         if self._session is not None and self._session.crypt is not None:
             self._session.crypt, self._session.why = None, _HIDDEN
+
+    def malformed(self, raw: bytes, response: bytes, reason: str) -> Outcome | None:
+        """Take a command that is none; the MACs after a protected one cannot be checked."""
+        if not IS_SECURE[raw[0]] or self._session is None:
+            return None
+        found = Found()
+        if accepted(response):
+            found.add(Rules.LENGTH, reason)
+        self.lose()
+        session = self._session
+        return self._outcome(raw, response, None, found, session.kvn, session.why, session.level)
 
     def exchange(self, raw: bytes, command: CommandApdu, response: bytes) -> Outcome | None:
         """Take one exchange; None when no secure channel had to do with it."""

@@ -107,8 +107,9 @@ class OpenSession:
 
     def _response_mac(self, crypt: Session, response: bytes, found: Found, *, quiet: bool) -> bool | None:
         """Whether the R-MAC verifies; None where there is none to verify."""
-        if not self._check_response_form(response, found):
-            return None
+        form = self._check_response_form(response, found)
+        if not form:
+            return form
         status = protected_status(response[-2] << 8 | response[-1])
         assert status is not None
         body, sent = response[: -2 - self.length], response[-2 - self.length : -2]
@@ -120,15 +121,15 @@ class OpenSession:
             found.add(Rules.R_MAC)
         return False
 
-    def _check_response_form(self, response: bytes, found: Found) -> bool:
-        """Whether there is an R-MAC, after the faults that show without a key."""
+    def _check_response_form(self, response: bytes, found: Found) -> bool | None:
+        """Whether the answer has the form of a protected one; None where it is not to be protected."""
         if not self.level & R_MAC or len(response) < 2 or response[-2] == 0x61:
-            return False
+            return None
         size = len(response) - 2
         if protected_status(response[-2] << 8 | response[-1]) is None:
             if size:
                 found.add(Rules.ERROR_DATA, f"{size} bytes")
-            return False
+            return None
         if size < self.length:
             found.add(Rules.NO_R_MAC, f"{size} bytes of data")
             return False

@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from apdu.trace.events import AnyEvent, ChannelEvent, Layer, LinkEvent, LinkKind
+from apdu.trace.events import ChannelEvent, Layer, LinkEvent, LinkKind
+from apdu.trace.sources.source import Item
 from apdu.trace.unwrap.keys import KeyRing
 from apdu.trace.unwrap.link import LinkFollower
 
@@ -41,28 +42,28 @@ class Unwrapper:
         """Links whose exchange is complete, or will be: what it carried is told before the next event."""
         self._seen: dict[int, None] = {}
 
-    def feed(self, event: AnyEvent) -> Sequence[AnyEvent]:
-        """Take one event: what came before is complete now, and this one."""
+    def feed(self, event: Item) -> Sequence[Item]:
+        """Take one event, or a piece that could not be read: what came before is complete now, and this one."""
         if isinstance(event, LinkEvent):
             return self._link(event)
         if isinstance(event, ChannelEvent) and "verified" not in event.extra:
             return self._recorded(event)
         return (*self._settle(), event) if self._waiting else (event,)
 
-    def flush(self) -> Sequence[AnyEvent]:
+    def flush(self) -> Sequence[Item]:
         """What is complete, when no event comes for a while."""
         return tuple(self._settle()) if self._waiting else ()
 
-    def close(self) -> Sequence[AnyEvent]:
+    def close(self) -> Sequence[Item]:
         """The trace is over: also what was not answered."""
-        done: list[AnyEvent] = []
+        done: list[Item] = []
         for key, link in self._links.items():
             if link.current:
                 done.extend(self._end(key, link, link.time))
         return tuple(done)
 
-    def _link(self, event: LinkEvent) -> Sequence[AnyEvent]:
-        key = (event.side, getattr(event, "reader", ""))
+    def _link(self, event: LinkEvent) -> Sequence[Item]:
+        key = (event.side, event.reader)
         link = self._links.get(key)
         if link is None:
             link = self._links[key] = LinkFollower(self._ring, elements=self._elements)
@@ -86,17 +87,17 @@ class Unwrapper:
             link.reset(event.data)
         return (*before, event)
 
-    def _end(self, key: tuple[str, str], link: LinkFollower, time: float) -> list[AnyEvent]:
+    def _end(self, key: tuple[str, str], link: LinkFollower, time: float) -> list[Item]:
         """What complete exchanges carried, and the one of a link that goes on with something else."""
-        done: list[AnyEvent] = []
+        done: list[Item] = []
         if link.current:
             done.extend(self._once(link.finish(self._waiting.pop(key, time), key[0])))
         done.extend(self._settle())
         return done
 
-    def _settle(self) -> list[AnyEvent]:
+    def _settle(self) -> list[Item]:
         """What complete exchanges carried."""
-        done: list[AnyEvent] = []
+        done: list[Item] = []
         for key, time in tuple(self._waiting.items()):
             link = self._links[key]
             if link.complete:
@@ -104,7 +105,7 @@ class Unwrapper:
                 done.extend(self._once(link.finish(time, key[0])))
         return done
 
-    def _recorded(self, event: ChannelEvent) -> Sequence[AnyEvent]:
+    def _recorded(self, event: ChannelEvent) -> Sequence[Item]:
         """Keep what an end recorded about an exchange until that is complete."""
         for link in self._links.values():
             if link.current and (event.layer == Layer.SCP03T or event.protected == link.current):
@@ -112,9 +113,9 @@ class Unwrapper:
                 return ()
         return (*self._settle(), *self._once((event,))) if self._waiting else self._once((event,))
 
-    def _once(self, events: Iterable[AnyEvent]) -> tuple[AnyEvent, ...]:
+    def _once(self, events: Iterable[Item]) -> tuple[Item, ...]:
         """Without what both ends report: the second report of an SCP03t exchange."""
-        kept: list[AnyEvent] = []
+        kept: list[Item] = []
         for event in events:
             if isinstance(event, ChannelEvent) and event.layer == Layer.SCP03T:
                 mark = hash((event.target, event.protected))
@@ -127,7 +128,7 @@ class Unwrapper:
         return tuple(kept)
 
 
-def unwrap(events: Iterable[AnyEvent], keys: KeyRing = _NO_KEYS, *, elements: bool = True) -> Iterator[AnyEvent]:
+def unwrap(events: Iterable[Item], keys: KeyRing = _NO_KEYS, *, elements: bool = True) -> Iterator[Item]:
     """A whole trace with what its secure channels carried."""
     unwrapper = Unwrapper(keys, elements=elements)
     for event in events:
