@@ -222,8 +222,13 @@ def test_cc_cv_03_tars_are_unique(lab: Lab) -> None:
     host = lab.open_isd_r()
     for number in range(0x10, 0x20):
         assert answer(host, create(f"{PREFIX}{number:04X}00")) == "009000"
+    aids = [f"{PREFIX}{number:04X}00" for number in range(0x10, 0x20)]
+    shown = "".join(answer(host, status(aid, "4F")) for aid in aids)
+    assert shown == "".join(f"E3124F10{aid}9000" for aid in aids)
     listed = [Aid(record.aid) for record in lab.card.registry.isd_ps()]
-    assert [aid.tar.hex().upper() for aid in listed] == [f"00{number:04X}" for number in range(0x10, 0x20)]
+    assert [aid.hex().upper() for aid in listed] == aids
+    assert [aid.tar.hex().upper() for aid in listed] == [aid[24:30] for aid in aids]  # bytes 13 to 15
+    assert answer(host, create(aids[0])) == "6A80"
 
 
 # --- DELETE

@@ -21,6 +21,7 @@ from tests.protocol.test_state_machines import MEDIA, S, card_with
 from tests.support.flow import FIRST, SECOND
 from tests.support.lab import Lab, SecureHost
 from tests.support.profile import USIM, subscriber
+from tests.support.sm_dp import SmDp, challenge
 
 SSD = Aid(bytes.fromhex("A000000151535042"))
 LOAD_FILE, MODULE = "A0000001515350", "A000000151535041"
@@ -84,6 +85,27 @@ def test_cc_cv_01_the_mno_sd_sees_no_isd_p() -> None:
         for p2 in ("00", "40", "80"):
             assert answer(host, f"80E400{p2}{lv('4F' + lv(str(aid)))}00") in ("6A88", "6985", "6A86")
     assert session(card(), aid=MNO_SD).command("80CAFF2100").sw == 0x6A88
+
+
+def test_cc_ec_05_no_security_domain_of_a_profile_gets_a_service_of_the_ecasd() -> None:
+    """Key establishment with a good certificate, from the MNO-SD and from one under it, for itself and for ISD-Ps."""
+    lab = card()
+    empty = lab.put_isd_p(0x20, LifeCycle.SELECTABLE)
+    certificate = SmDp(lab).first()
+    host = session(lab)
+    assert answer(host, install()) == "009000"
+    assert answer(host, personalize(str(SSD))) == "9000"
+    assert answer(host, load(keys_of(2), 0x30, NEW)) == "9000"
+    for domain in (session(lab), session(lab, KeySet(0x30, *map(SecretKey, NEW)), aid=SSD)):
+        before = lab.snapshot()
+        for target in (None, MNO_SD, SSD, SECOND, empty, OWN):
+            if target is not None:
+                answer(domain, personalize(str(target)))
+            answers = [answer(domain, command) for command in certificate]
+            assert not any(each.startswith("8510") for each in answers), target
+            assert answers[-1][-4:] in ("6985", "6982", "6A88", "6A80", "6A86", "6D00"), (target, answers)
+        assert lab.snapshot() == before
+    assert challenge(lab.open_isd_r(), SmDp(lab), empty)  # the ISD-R may
 
 
 # --- supplementary security domains

@@ -19,7 +19,9 @@ from emulator.sd.records import IsdPRecord
 from emulator.sd.registry import Registry, isd_p_prefix
 from tests.require import require
 from tests.support.domains import description, package_with
+from tests.support.flow import flow_lab
 from tests.support.lab import Lab
+from tests.support.profile import ADM1, subscriber
 from tests.unit.fs.builder import SmallCard, standard
 
 FIRST, SECOND = Aid.isd_p(0x10), Aid.isd_p(0x13)
@@ -99,6 +101,78 @@ def two_profiles(enabled: Aid) -> Card:
         registry.set_state(record, LifeCycle.ENABLED if record.aid == enabled else LifeCycle.DISABLED)
     memory.commit()
     return lab.restart()
+
+
+def two_operators() -> Lab:
+    """A card with two whole profiles that differ in EF.ICCID, EF.IMSI and EF.AD; the first one is enabled."""
+    lab = flow_lab()
+    elements = description()
+    for element in elements:
+        if "usim" in element:
+            element["usim"]["ef-ad"] = {"content": "80000003"}
+        if "mf" in element:
+            element["mf"]["ef-iccid"] = {"content": subscriber(2).iccid.swapped.hex().upper()}
+    package = encode_package(build_package(elements))
+    memory = Memory(JournalBackend(lab.flash))
+    memory.put(f"{isd_p_prefix(SECOND)}/pkg", package)
+    used = base_of(package, lab=True).footprint
+    Registry(memory).save(IsdPRecord(aid=SECOND, state=LifeCycle.DISABLED, granted=0, used=used, pol1=0))
+    memory.commit()
+    lab.restart()
+    return lab
+
+
+def identity(lab: Lab) -> dict[str, str]:
+    """EF.ICCID, EF.IMSI and EF.AD as a terminal reads them, on a channel of its own."""
+    assert lab.send("0070000001") == "019000"
+    found = {}
+    for name, commands in {
+        "ICCID": ("01A4000C023F00", "01A4000C022FE2", "01B000000A"),
+        "IMSI": (f"01A4040C0C{USIM}", "01A4000C026F07", "01B0000009"),
+        "AD": (f"01A4040C0C{USIM}", "01A4000C026FAD", "01B0000004"),
+    }.items():
+        *selecting, reading = commands
+        assert [lab.send(each) for each in selecting] == ["9000", "9000"], name
+        found[name] = lab.send(reading)
+    assert lab.send("00708001") == "9000"
+    return found
+
+
+def test_cc_ui_27_files_of_the_enabled_profile_after_refresh() -> None:
+    """The old ICCID, IMSI and AD until the terminal has obeyed REFRESH, then the new ones."""
+    lab = two_operators()
+    old = identity(lab)
+    assert old["ICCID"] == subscriber(1).iccid.swapped.hex().upper() + "9000"
+    assert old["IMSI"] == subscriber(1).imsi.ef_imsi.hex().upper() + "9000"
+    assert old["AD"] == "000000029000"
+    assert lab.send("8010000014" + "FF" * 20) == "9000"
+    assert lab.open_isd_r().command(f"80E28800153A03124F10{SECOND}").sw >> 8 == 0x91
+    assert lab.send("801200000B").startswith("D009810301")
+    assert identity(lab) == old
+    assert lab.card.reset()
+    new = identity(lab)
+    assert new["ICCID"] == subscriber(2).iccid.swapped.hex().upper() + "9000"
+    assert new["AD"] == "800000039000"
+    assert new["IMSI"] not in (old["IMSI"], "6982")
+
+
+def test_cc_ui_02_warm_reset_of_a_whole_card() -> None:
+    """MF selected, nothing verified, the basic channel alone, no session."""
+    lab = flow_lab()
+    assert lab.send(f"00A4040C0C{USIM}") == "9000"
+    assert lab.send(f"0020000A08{ADM1.encode().hex()}") == "9000"
+    assert lab.send("00A4000C026F46") == lab.send("00D60000014D") == "9000"
+    assert lab.send("0070000001") == "019000"
+    host = lab.open_isd_r(1)
+    assert lab.card.reset() == lab.card.atr
+    assert lab.send("80F2000000") == lab.send("00A40004023F0000")
+    assert lab.send("01A4000C023F00") == "6881"
+    assert lab.send(f"00A4040C0C{USIM}") == "9000"
+    assert lab.send("00A4000C026F46") == "9000"
+    assert lab.send("00D60000014D") == "6982"
+    assert lab.send("0070000001") == "019000"
+    assert lab.send("01A4040010A0000005591010FFFFFFFF890000010000").endswith("9000")
+    assert lab.card.transmit(host.session.wrap(host.parse("81CAFF2100")).encode()) == b"\x69\x82"
 
 
 @pytest.mark.parametrize(

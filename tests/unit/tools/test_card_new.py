@@ -62,7 +62,8 @@ def test_a_lab_card_opens_with_the_keys_that_were_printed(tmp_path: Path) -> Non
         assert host.command("80F28002024F0000").sw == 0x9000
 
 
-def test_the_trust_file_proves_the_card(tmp_path: Path) -> None:
+def test_cc_ec_03_the_chain_leads_to_the_ci_of_the_trust_file(tmp_path: Path) -> None:
+    """CI, EUM and CERT.ECASD.ECKA of the card; the EID in that is the one that GET DATA 5A gives."""
     path = tmp_path / "one.card"
     run("card", "new", path)
     pem = Path(f"{path}.pem").read_bytes()
@@ -78,7 +79,12 @@ def test_the_trust_file_proves_the_card(tmp_path: Path) -> None:
             b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"),  # type: ignore[union-attr]
             Curve.P256,
         )
-        Certificate.parse(certificate(open_card(backend))).verify(key)
+        card = open_card(backend)
+        proof = certificate(card)
+        Certificate.parse(proof).verify(key)
+        eid = card.transmit(bytes.fromhex("80CA005A00"))
+    assert eid[:2] + eid[-2:] == b"\x5a\x10\x90\x00"
+    assert b"\x5f\x20\x10" + eid[2:-2] in proof
 
 
 def test_a_production_card_has_no_lab_keys(tmp_path: Path) -> None:
