@@ -9,7 +9,7 @@ The rules, each for itself sufficient to hide:
 2.  Commands. The data of VERIFY, CHANGE, ENABLE, DISABLE and UNBLOCK PIN always; PUT KEY behind the key version
     number and the data groupings 8000 to 8FFF of STORE DATA (8113 keys, 8137 private keys) where they are readable,
     that is without secure messaging on the link, and always in the plain side of a secure channel. In answers to
-    AUTHENTICATE: CK, IK and Kc.
+    AUTHENTICATE: CK, IK and Kc. Reads and updates of the files that keep such keys, on a link.
 3.  Secure channels. The plain side of SCP03 is a command or response and goes by rule 2. The plain side of SCP03t
     is withheld: it carries the profile package, with Ki, OPc, PINs and security domain keys at places that only an
     interpreter of the whole package finds. The answers are kept, they hold status only. The plain side of any
@@ -23,7 +23,7 @@ Withheld bytes leave their length. A digest of them is kept only under a salt wh
 a segment whose only unknown part is a PIN would otherwise be found by trying all PINs.
 
 Not covered: key material that crosses a link inside secure messaging without encryption and was not registered
-(GlobalPlatform encrypts it under a DEK there), and files of applications that were written from elsewhere.
+(GlobalPlatform encrypts it under a DEK there), and files with secrets of which no specification says so.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from apdu.aka.authenticate import UmtsAnswer, parse_umts_answer
 from apdu.errors import DecodeError
@@ -53,6 +53,7 @@ from apdu.trace.events import (
     Withheld,
 )
 from apdu.trace.names import HIDDEN, hide, is_secret
+from apdu.trace.secretfiles import SecretFiles
 from apdu.trace.spans import (
     DgiStream,
     Header,
@@ -67,10 +68,16 @@ from apdu.trace.spans import (
 
 __all__ = ["HIDDEN", "UNREDACTED", "Redaction", "Redactor"]
 
+K = TypeVar("K")
+V = TypeVar("V")
+_Stream: TypeAlias = tuple[str, str, str]
+"""Layer, side and reader."""
 _MIN_SECRET: Final = 8
 _REMEMBERED: Final = 64
 """Session keys of the last AUTHENTICATE commands: more than a trace needs to hide their copies in EF.Keys."""
 _DIGEST_LENGTH: Final = 8
+_STREAMS: Final = 1024
+"""Links, channels and chains that are followed at once; of one that was forgotten everything is hidden."""
 _PUBLIC_KINDS: Final = frozenset((LinkKind.ATR, LinkKind.PPS, LinkKind.POWER_OFF))
 _OPEN_BEARERS: Final = frozenset((Layer.SMS, Layer.TLS, Layer.BIP))
 
@@ -102,24 +109,35 @@ UNREDACTED: Final[Redaction] = _Unredacted()
 class _Origin:
     """The command that responses on a link belong to."""
 
-    __slots__ = ("answered", "command")
+    __slots__ = ("answered", "command", "secret")
 
-    def __init__(self, command: Header) -> None:
+    def __init__(self, command: Header, *, secret: bool = False) -> None:
         self.command = command
+        self.secret = secret
         self.answered = False
+
+
+class _Latest(dict[K, V]):
+    """The values that were put in last: a trace may name streams and channels without end."""
+
+    def __setitem__(self, key: K, value: V) -> None:
+        if key not in self and len(self) >= _STREAMS:
+            del self[next(iter(self))]
+        super().__setitem__(key, value)
 
 
 class Redactor:
     """Applies the rules of this module to the events of one trace, in order."""
 
-    __slots__ = ("_chains", "_origins", "_salt", "_secrets", "_sessions")
+    __slots__ = ("_chains", "_files", "_origins", "_salt", "_secrets", "_sessions")
 
     def __init__(self, *, salt: bytes = b"") -> None:
         self._salt = salt
         self._secrets: set[bytes] = set()
         self._sessions: deque[bytes] = deque(maxlen=_REMEMBERED)
-        self._origins: dict[tuple[str, str], _Origin] = {}
-        self._chains: dict[tuple[str, ...], DgiStream] = {}
+        self._origins: _Latest[_Stream, _Origin] = _Latest()
+        self._files: _Latest[_Stream, SecretFiles] = _Latest()
+        self._chains: _Latest[tuple[str, ...], DgiStream] = _Latest()
 
     def register(self, secret: bytes) -> None:
         """Hide this value wherever it occurs; at least 8 bytes. One byte repeated is no secret and is ignored."""
@@ -133,10 +151,12 @@ class Redactor:
 
     def redact(self, event: AnyEvent) -> AnyEvent:
         """The event without what the rules hide."""
-        extra = self._mapping(event.extra)
+        extra = self._mapping(event.extra) if event.extra else event.extra
         match event:
             case LinkEvent():
-                return replace(event, data=self._link(event), extra=extra)
+                data = self._link(event)
+                same = data is event.data and extra is event.extra
+                return event if same else replace(event, data=data, extra=extra)
             case ChannelEvent():
                 return replace(self._channel(event), extra=extra)
             case BearerEvent():
@@ -152,30 +172,49 @@ class Redactor:
     # Links and channels: bytes with a structure
 
     def _link(self, event: LinkEvent) -> Octets:
-        data = event.data
-        stream = (event.layer, event.side)
+        octets = event.data
+        stream = (event.layer, event.side, event.reader)
         if event.kind in _PUBLIC_KINDS:
             self._origins.pop(stream, None)
-            return self._known(data)
-        if not isinstance(data, bytes):
-            return self._known(data)
+            self._files_of(stream).reset()
+            return self._known(octets)
+        if isinstance(octets, Withheld):
+            self._origins.pop(stream, None)
+            return octets
+        data = octets if isinstance(octets, bytes) else octets.data  # what a trace hides already stays hidden
         if event.kind == LinkKind.COMMAND:
-            return self._known(data, self._link_command(stream, data))
+            return self._known(octets, self._link_command(stream, data))
         if event.kind == LinkKind.RESPONSE:
-            origin = self._origins.get(stream)  # a trace that starts in the middle: the response may be to anything
-            return self._known(data, rest(0, len(data) - 2) if origin is None else self._answer(origin, data))
-        return self._withhold(data)
+            return self._known(octets, self._link_response(stream, octets, data))
+        return self._withhold(octets)
 
-    def _link_command(self, stream: tuple[str, str], data: bytes) -> list[Span]:
+    def _files_of(self, stream: _Stream) -> SecretFiles:
+        files = self._files.get(stream)
+        if files is None:
+            files = self._files[stream] = SecretFiles()
+        return files
+
+    def _link_command(self, stream: _Stream, data: bytes) -> list[Span]:
         head = header(data)
         if head is None:
             self._origins.pop(stream, None)
             return []
-        if not head.is_get_response:
-            self._origins[stream] = _Origin(head)
         if head.secure:  # key material inside is encrypted, under the session's or the domain's key
-            return pin_spans(head, len(data))
-        return self._command(("link", *stream, str(head.channel)), head, data)
+            secret, spans = False, pin_spans(head, len(data))
+        else:
+            secret = not head.is_get_response and self._files_of(stream).command(head, data)
+            spans = self._command(("link", *stream, str(head.channel)), head, data)
+        if not head.is_get_response:
+            self._origins[stream] = _Origin(head, secret=secret)
+        return [*spans, *rest(head.body, len(data))] if secret else spans
+
+    def _link_response(self, stream: _Stream, octets: Octets, data: bytes) -> list[Span]:
+        origin = self._origins.get(stream)
+        everything = rest(0, len(data) - 2)
+        if origin is None:  # a trace that starts in the middle: the response may be to anything
+            return everything
+        self._files_of(stream).answer(data[-2] if len(data) > 1 else 0)
+        return everything if origin.secret else self._answer(origin, data, whole=octets is data)
 
     def _command(self, chain: tuple[str, ...], head: Header, data: bytes) -> list[Span]:
         if head.puts_keys:
@@ -201,12 +240,12 @@ class Redactor:
             self._chains[chain] = walk
         return spans
 
-    def _answer(self, origin: _Origin, response: bytes) -> list[Span]:
+    def _answer(self, origin: _Origin, response: bytes, *, whole: bool = True) -> list[Span]:
         data = response[:-2]
         spans = answer_spans(origin.command, data, first=not origin.answered)
         if data:
             origin.answered = True
-        if spans:
+        if spans and whole:
             self._remember(data)
         return spans
 
@@ -217,7 +256,8 @@ class Redactor:
         except DecodeError:
             return
         if isinstance(answer, UmtsAnswer):
-            self._sessions.extend(key for key in (answer.ck, answer.ik, answer.kc) if key is not None)
+            keys = (answer.ck, answer.ik, answer.kc)
+            self._sessions.extend(key for key in keys if key is not None and len(set(key)) > 1)
 
     def _channel(self, event: ChannelEvent) -> ChannelEvent:
         if event.layer == Layer.SCP03:
@@ -257,7 +297,7 @@ class Redactor:
         if isinstance(octets, Withheld):
             return octets
         data = octets if isinstance(octets, bytes) else octets.data
-        found = list(spans) if isinstance(octets, bytes) else list(octets.spans)
+        found = list(spans) if isinstance(octets, bytes) else [*spans, *octets.spans]
         for secret in (*self._secrets, *self._sessions):
             found.extend(find_all(data, secret))
         return Masked(data, tuple(found)) if found else octets

@@ -207,9 +207,9 @@ def test_the_two_sides_are_followed_apart() -> None:
 
 
 def test_session_keys_that_were_seen_are_hidden_when_a_terminal_stores_them() -> None:
-    update = H("00D6880021") + b"\x07" + CK + IK
+    update = H("00D6000021") + b"\x07" + CK + IK
     lines = through([link(AUTHENTICATE), link(SUCCESS + b"\x90\x00", "response"), link(update)])
-    assert lines[2] == "00D688002107" + "xx" * 32
+    assert lines[2] == "00D600002107" + "xx" * 32
 
 
 def test_registered_values_are_hidden_everywhere() -> None:
