@@ -30,6 +30,14 @@ def current(card: SmallCard) -> int | None:
 
 def test_cc_ui_04_select_mf(card: SmallCard) -> None:
     raw = bytes.fromhex(card("00A40004023F0000")[:-4])
+    assert (raw[0], raw[1]) == (0x62, len(raw) - 2)
+    tags, at = [], 2
+    while at < len(raw):
+        tags.append(raw[at])
+        at += 2 + raw[at + 1]
+    assert [tag for tag in tags if tag != 0xA5] == [0x82, 0x83, 0x8A, 0x8B, 0xC6]
+    assert card("00A40004023F00") == f"61{len(raw):02X}"
+    assert card(f"00C00000{len(raw):02X}") == raw.hex().upper() + "9000"
     template = FcpTemplate.from_tlv(raw)
     assert template.descriptor == FileDescriptor(0x78)
     assert (template.fid, template.lcs) == (0x3F00, 5)
