@@ -176,7 +176,7 @@ def test_traces_hold_no_pins(monkeypatch: pytest.MonkeyPatch, card: Card, tmp_pa
     assert pin not in result.stderr
     assert "> 0020000A08................  #" in result.stderr
     assert pin not in trace.read_text()
-    assert len(trace.read_text().splitlines()) == 3
+    assert len(trace.read_text().splitlines()) == 4  # what it is, ATR, command, response
     assert stat.S_IMODE(trace.stat().st_mode) == 0o600
 
 
