@@ -8,17 +8,26 @@ proactive session) lives in the card.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from apdu.channel.scp03_card import Scp03Card
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.ids import Aid
+from apdu.keys.secret import SecretKey
 from emulator.profile.base import Directory, FileNode
 
 if TYPE_CHECKING:
     from emulator.card import Card
 
-__all__ = ["Application", "Channel", "Handler"]
+__all__ = ["Application", "Authority", "Channel", "Handler"]
+
+
+class Authority(NamedTuple):
+    """In whose name commands come: the key set that their sender proved to have."""
+
+    kvn: int
+    dek: SecretKey
+    """Protects keys inside commands."""
 
 
 class Application(Protocol):
@@ -49,6 +58,7 @@ class Channel:
     __slots__ = (
         "adf",
         "application",
+        "authority",
         "card",
         "directory",
         "file",
@@ -71,6 +81,8 @@ class Channel:
         """The selected security domain or application; None while the file system is current."""
         self.session: Scp03Card | None = None
         """The secure channel of the selected application; every command passes it while it is there."""
+        self.authority: Authority | None = None
+        """Who sends over the air what is carried out here: the packet or the connection was verified before."""
         self.pending = b""
         """Response bytes that wait for GET RESPONSE."""
         self.pending_sw = 0x9000

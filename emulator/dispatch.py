@@ -25,7 +25,7 @@ from emulator.iso.manage import get_response, manage_channel
 if TYPE_CHECKING:
     from emulator.card import Card
 
-__all__ = ["dispatch"]
+__all__ = ["dispatch", "execute"]
 
 _INS_GET_RESPONSE: Final = 0xC0
 _INS_STATUS: Final = 0xF2
@@ -40,6 +40,7 @@ _COMMON: Final[dict[int, Handler]] = {**CARD_COMMANDS, key(INTERINDUSTRY, 0x70):
 """Commands of the card itself: they work whatever is selected, and are never part of a secure channel."""
 _FILES: Final[dict[int, Handler]] = {**_COMMON, **UICC_COMMANDS}
 
+_OK: Final = SW.OK.to_bytes(2, "big")
 _BAD_CLA: Final = SW.CLA_NOT_SUPPORTED.to_bytes(2, "big")
 _BAD_LENGTH: Final = SW.WRONG_LENGTH.to_bytes(2, "big")
 _NO_CHANNEL: Final = SW.CHANNEL_NOT_SUPPORTED.to_bytes(2, "big")
@@ -85,6 +86,42 @@ def dispatch(card: Card, raw: bytes) -> bytes:
         if not data:
             return sw.to_bytes(2, "big")
     return _deliver(channel, command, data, sw) if data else sw.to_bytes(2, "big")
+
+
+def execute(channel: Channel, raw: bytes) -> bytes:
+    """Carry out one command that came over the air, for the application of its channel: the whole response.
+
+    What belongs to the link to a terminal is not known here: other logical channels, GET RESPONSE, the card's own
+    commands, the announcement of proactive commands (TS 102 226 5).
+    """
+    card = channel.card
+    try:
+        reply = _remote(channel, raw)
+    except CardError as refusal:
+        card.memory.rollback()
+        reply = ResponseApdu(refusal.data, refusal.sw)
+    if card.memory.dirty:
+        card.memory.commit()
+    return reply + _OK if isinstance(reply, bytes) else reply.encode()
+
+
+def _remote(channel: Channel, raw: bytes) -> bytes | ResponseApdu:
+    info = CLASSES[raw[0]] if raw else None
+    if len(raw) < 4:
+        raise CardError(SW.WRONG_LENGTH)
+    if info is None:
+        raise CardError(SW.CLA_NOT_SUPPORTED)
+    if info.channel:
+        raise CardError(SW.CHANNEL_NOT_SUPPORTED)
+    try:
+        command = CommandApdu.parse(raw)
+    except DecodeError:
+        raise CardError(SW.WRONG_LENGTH) from None
+    if channel.application is None or _is_common(key(info.kind, command.ins), command):
+        raise CardError(SW.INS_NOT_SUPPORTED)
+    if channel.session is None and not info.secure and not info.chained:
+        return _find(channel, info.kind, command)(channel, command)
+    return _guarded(channel, info, command)
 
 
 def _find(channel: Channel, kind: int, command: CommandApdu) -> Handler:

@@ -26,7 +26,7 @@ from apdu.gp.store_data import Block
 from apdu.ids import Aid
 from apdu.keys.secret import KeySet
 from apdu.tlv.scan import split
-from emulator.channels import Channel, Handler
+from emulator.channels import Authority, Channel, Handler
 from emulator.errors import CardError
 from emulator.sd.keyring import KeyRing
 
@@ -132,17 +132,24 @@ def domain_of(channel: Channel) -> SecurityDomain:
 
 
 def authorised(channel: Channel) -> None:
-    """Refuse (6982) what needs an open secure channel (GPCS 11.1, table 11-1)."""
-    if channel.session is None or channel.session.state is not State.OPEN:
+    """Refuse (6982) what needs an open secure channel, SCP03, SCP80 or SCP81 (GPCS 11.1, table 11-1)."""
+    if channel.session is None:
+        if channel.authority is None:
+            raise CardError(SW.SECURITY_STATUS)
+    elif channel.session.state is not State.OPEN:
         raise CardError(SW.SECURITY_STATUS)
 
 
-def session_keys(channel: Channel) -> KeySet:
-    """The static keys of the open session: their DEK protects keys inside commands (GPCS Amendment D 6.2.8)."""
-    keys = channel.session.keys if channel.session is not None else None
+def session_keys(channel: Channel) -> Authority:
+    """Key version and DEK of the open secure channel: the DEK protects keys inside commands (Amendment D 6.2.8)."""
+    if channel.session is None:
+        if channel.authority is None:
+            raise CardError(SW.SECURITY_STATUS)
+        return channel.authority
+    keys = channel.session.keys
     if keys is None:
         raise CardError(SW.SECURITY_STATUS)
-    return keys
+    return Authority(keys.kvn, keys.dek)
 
 
 def _initialize_update(channel: Channel, command: CommandApdu) -> bytes:

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The card over the air: secured packets by SMS, administration over HTTPS, notifications."""
