@@ -12,9 +12,9 @@ from apdu.cat.codes import CommandType
 from apdu.errors import DecodeError
 from apdu.tlv.declare import RAW, Template, tlv
 
-__all__ = ["Facility", "TerminalCapability", "TerminalProfile"]
+__all__ = ["COMMAND_FACILITIES", "Facility", "TerminalCapability", "TerminalProfile"]
 
-_COMMANDS: Final[dict[int, tuple[int, int]]] = {
+COMMAND_FACILITIES: Final[dict[int, tuple[int, int]]] = {
     CommandType.REFRESH: (3, 8),
     CommandType.MORE_TIME: (3, 4),
     CommandType.POLL_INTERVAL: (3, 6),
@@ -126,7 +126,7 @@ class TerminalProfile(bytes):
     @classmethod
     def of(cls, *types: CommandType, facilities: Iterable[Facility] = (), channels: int = 0) -> Self:
         """The profile of a terminal that does these commands and has these facilities and BIP channels."""
-        places = [_COMMANDS[type] for type in types] + [facility.value for facility in facilities]
+        places = [COMMAND_FACILITIES[type] for type in types] + [facility.value for facility in facilities]
         if channels:
             places += [(_CHANNELS, 6 + bit) for bit in range(3) if channels >> bit & 1]
         profile = bytearray(max((byte for byte, _ in places), default=1))
@@ -140,7 +140,7 @@ class TerminalProfile(bytes):
 
     def supports(self, type: int) -> bool:
         """Whether the terminal carries out a type of proactive command."""
-        return self._has(*_COMMANDS.get(type, (0, 0)))
+        return self._has(*COMMAND_FACILITIES.get(type, (0, 0)))
 
     def has(self, facility: Facility) -> bool:
         """Whether a facility is announced."""

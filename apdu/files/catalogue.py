@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from apdu.profile.templates.registry import TEMPLATES
 
-__all__ = ["ADFS", "MF", "Entry", "children", "find", "label"]
+__all__ = ["ADFS", "MF", "Entry", "by_identifier", "by_short_identifier", "children", "find", "label"]
 
 MF: Final = "mf"
 _DIRECTORY: Final = "df-"
@@ -67,6 +67,31 @@ def _catalogue() -> Mapping[str, Mapping[int, str]]:
                 within = row.within or head or place
                 found.setdefault(within, {}).setdefault(row.fid, row.name)
     return found
+
+
+def by_identifier(directory: str, fid: int) -> Entry | None:
+    """The entry of a directory that has a file identifier."""
+    name = _catalogue().get(directory, {}).get(fid)
+    return None if name is None else Entry(fid, name)
+
+
+@cache
+def _short_identifiers() -> Mapping[str, Mapping[int, str]]:
+    found: dict[str, dict[int, str]] = {}
+    for template in TEMPLATES.values():
+        place = _PLACES.get(template.kind)
+        if place is None:
+            continue
+        head = template.rows[0].name if template.rows[0].is_adf or template.kind == MF else None
+        for row in template.rows:
+            if row.sfi is not None:
+                found.setdefault(row.within or head or place, {}).setdefault(row.sfi, row.name)
+    return found
+
+
+def by_short_identifier(directory: str, sfi: int) -> str:
+    """The name of the file of a directory that has a short file identifier in the templates; empty without one."""
+    return _short_identifiers().get(directory, {}).get(sfi, "")
 
 
 def children(directory: str) -> tuple[Entry, ...]:

@@ -21,7 +21,7 @@ __all__ = ["USIM_FILES"]
 
 
 def _imsi(data: bytes) -> Iterator[Item]:
-    yield Item("IMSI", Imsi.from_ef(data), data)
+    yield Item("IMSI", str(Imsi.from_ef(data)), data)
 
 
 _MODES: Final = {
@@ -106,7 +106,8 @@ def _emergency(data: bytes) -> Iterator[Item]:
     yield Item("number", digits(take(data, 0, 3, "an emergency number")) or "none", data[:3])
     if len(data) > 3:
         yield Item("alpha identifier", alpha_text(data[3:-1]), data[3:-1])
-        yield Item("category", flags(data[-1], _CATEGORIES) or "any", data[-1:])
+        category = data[-1] & 0x7F
+        yield Item("category", "any" if category in (0, 0x7F) else flags(category, _CATEGORIES), data[-1:])
 
 
 # --- short messages
@@ -154,7 +155,8 @@ def _message_parameters(data: bytes) -> Iterator[Item]:
     yield Item("parameters present", present or "none", data[at : at + 1])
     if not absent & 0x01:
         destination = data[at + 1 : at + 13]  # its length counts digits (TS 23.040 9.1.2.5)
-        yield Item("destination address", _address(bytes((1 + (destination[0] + 1) // 2,)), destination[1:]), destination)
+        size = bytes((1 + (destination[0] + 1) // 2,))
+        yield Item("destination address", _address(size, destination[1:]), destination)
     if not absent & 0x02:
         centre = data[at + 13 : at + 25]
         yield Item("service centre", _address(centre[:1], centre[1:]), centre)

@@ -35,6 +35,7 @@ from apdu.tlv.scan import Tlv, ber, is_constructed, scan, split
 __all__ = [
     "AID",
     "BYTE",
+    "Declared",
     "FLAG",
     "RAW",
     "TEXT",
@@ -157,6 +158,14 @@ def fixed(size: int) -> Leaf[bytes]:
     return Leaf(None, size=size)
 
 
+class Declared(NamedTuple):
+    """A field as it was declared, for those who show objects that are not right too."""
+
+    name: str
+    codec: Leaf[Any] | type[Template]
+    required: bool
+
+
 class _Field(NamedTuple):
     """One declared field, ready for use: `read` takes the content of its object, `build` gives it."""
 
@@ -227,6 +236,17 @@ class Template:
                 )
             cls._by_tag = found
         return cls._by_tag
+
+    @classmethod
+    def declared(cls) -> dict[int, Declared]:
+        """What may stand in it, by tag, in the order of declaration."""
+        found = [(item.name, item.metadata[_KEY]) for item in fields(cast(Any, cls)) if _KEY in item.metadata]
+        return {tag: Declared(name, codec, not (optional or many)) for name, (tag, codec, optional, many) in found}
+
+    @classmethod
+    def is_open(cls) -> bool:
+        """Whether objects that are not declared are passed over."""
+        return cls._OPEN
 
     @classmethod
     def decode(cls, value: bytes) -> Self:

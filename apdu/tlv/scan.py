@@ -22,6 +22,7 @@ __all__ = [
     "comprehension",
     "dgi",
     "is_constructed",
+    "read_comprehension_header",
     "read_header",
     "scan",
     "split",
@@ -193,32 +194,39 @@ def split_dgi(data: bytes) -> list[Tlv]:
     return groups
 
 
+def read_comprehension_header(data: bytes, at: int, end: int) -> tuple[int, int, int]:
+    """Read tag, without its comprehension-required bit, and length at an offset: (tag, start, end of the value)."""
+    if at >= end:
+        raise DecodeError("an object was expected", offset=at)
+    tag = data[at]
+    if tag == 0x7F:  # three-byte tag: CR bit and number in the two bytes that follow
+        if end - at < 4:
+            raise DecodeError("the data end inside a tag", offset=at)
+        tag = 0x7F0000 | (data[at + 1] & 0x7F) << 8 | data[at + 2]
+        start = at + 3
+    elif tag in (0x00, 0x80, 0xFF):
+        raise DecodeError(f"tag {tag:02X} is not assigned", offset=at)
+    else:
+        tag, start = tag & 0x7F, at + 1
+    if start >= end:
+        raise DecodeError("the data end before a length", offset=at)
+    length = data[start]
+    if length < 0x80:
+        start += 1
+    else:
+        length, start = _read_length(data, start, end, False)
+    if length > end - start:
+        raise DecodeError(f"object {tag:02X} has {length} bytes, {end - start} are left", offset=at)
+    return tag, start, start + length
+
+
 def split_comprehension(data: bytes) -> list[Tlv]:
     """Split COMPREHENSION-TLV objects; tags come without the comprehension-required bit."""
     objects: list[Tlv] = []
     at, end = 0, len(data)
     while at < end:
-        tag = data[at]
-        if tag == 0x7F:  # three-byte tag: CR bit and number in the two bytes that follow
-            if end - at < 4:
-                raise DecodeError("the data end inside a tag", offset=at)
-            tag = 0x7F0000 | (data[at + 1] & 0x7F) << 8 | data[at + 2]
-            start = at + 3
-        elif tag in (0x00, 0x80, 0xFF):
-            raise DecodeError(f"tag {tag:02X} is not assigned", offset=at)
-        else:
-            tag, start = tag & 0x7F, at + 1
-        if start >= end:
-            raise DecodeError("the data end before a length", offset=at)
-        length = data[start]
-        if length < 0x80:
-            start += 1
-        else:
-            length, start = _read_length(data, start, end, False)
-        if length > end - start:
-            raise DecodeError(f"object {tag:02X} has {length} bytes, {end - start} are left", offset=at)
-        objects.append(Tlv(tag, bytes(data[start : start + length])))
-        at = start + length
+        tag, start, at = read_comprehension_header(data, at, end)
+        objects.append(Tlv(tag, bytes(data[start:at])))
         if len(objects) > MAX_NODES:
             raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
     return objects

@@ -159,6 +159,11 @@ class DgiStream:
         """Whether the next block starts inside a secret value."""
         return self._secret and self._left > 0
 
+    @property
+    def between(self) -> bool:
+        """Whether the last block ended with a data grouping."""
+        return not self._left and not self._head
+
     def feed(self, block: bytes) -> list[Span]:
         """Spans of secret values in the next block, counted from its start."""
         spans: list[Span] = []

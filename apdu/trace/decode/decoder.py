@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-import apdu.trace.decode.gp
-import apdu.trace.decode.uicc  # noqa: F401  -- both add their rows to the table
+import apdu.trace.decode.rows  # noqa: F401  -- fills the table of commands
 from apdu.trace.decode.chains import Chains
 from apdu.trace.decode.channel import carries, channel_findings, recorded_findings
+from apdu.trace.decode.checks import outside
 from apdu.trace.decode.detail import detail
 from apdu.trace.decode.happenings import damaged, happening
 from apdu.trace.decode.model import Entry, Exchange, Finding, Link, Severity, visible
@@ -36,6 +36,7 @@ _UNASKED: Final = Finding(Severity.WARNING, "a response without a command", "ISO
 class _LinkState:
     """One link to a card: the exchange that may still go on, and what is selected."""
 
+    link: Link
     open: Exchange | None = None
     answered: bool = True
     repeats: bool = False
@@ -48,20 +49,19 @@ class Decoder:
     """Decodes the events of one trace, in order."""
 
     def __init__(self) -> None:
-        self._links: dict[Link, _LinkState] = {}
+        self._links: dict[tuple[str, str], _LinkState] = {}
         self._number = 0
         self._function = ""
         self._time = 0.0
 
     def feed(self, event: Item) -> list[Entry]:
         """Take one event, or a piece that could not be read; the entries that are complete now."""
-        if isinstance(event, Damage):
-            done = self.flush()
-            self._number += 1
-            return [*done, damaged(event, self._number, self._time)]
-        self._time = event.time
         if isinstance(event, LinkEvent):
             return self._link(event)
+        if isinstance(event, Damage):
+            self._number += 1
+            return [*self.flush(), damaged(event, self._number, self._time)]
+        self._time = event.time
         if isinstance(event, ChannelEvent) and self._attach(event):
             return []
         done = self.flush()
@@ -88,27 +88,28 @@ class Decoder:
     # --- links
 
     def _link(self, event: LinkEvent) -> list[Entry]:
-        link = Link(event.side, getattr(event, "reader", ""))
-        state = self._links.get(link)
+        self._time = event.time
+        key = (event.side, event.reader)
+        state = self._links.get(key)
         if state is None:
-            state = self._links[link] = _LinkState()
+            state = self._links[key] = _LinkState(Link(*key))
         kind = event.kind
         if kind == LinkKind.COMMAND:
-            return self._command(link, state, event)
+            return self._command(state, event)
         if kind == LinkKind.RESPONSE and not state.answered:
             self._response(state, event)
             return []
         done = self._close(state)
         if kind == LinkKind.RESPONSE:
-            done.append(self._happening(event, link, (_UNASKED,)))
+            done.append(self._happening(event, state.link, (_UNASKED,)))
         else:
             if kind != LinkKind.PPS:
                 state.whereabouts.reset()
                 state.chains.reset()
-            done.append(self._happening(event, link))
+            done.append(self._happening(event, state.link))
         return done
 
-    def _command(self, link: Link, state: _LinkState, event: LinkEvent) -> list[Entry]:
+    def _command(self, state: _LinkState, event: LinkEvent) -> list[Entry]:
         data = visible(event.data) or b""
         if _continues(state, data):
             assert state.open is not None
@@ -122,7 +123,7 @@ class Decoder:
         state.open = Exchange(
             number=self._number,
             time=event.time,
-            link=link,
+            link=state.link,
             layer=Layer.APDU,
             function=self._function,
             events=(event,),
@@ -154,11 +155,22 @@ class Decoder:
             entry.findings += (_UNANSWERED,)
             state.answered = True
         command, response = visible(entry.command), visible(entry.response)
-        if command is not None and response is not None and len(command) >= 4:
-            state.whereabouts.follow(entry.channel, command, response)
-        entry.assembled = state.chains.take(entry)
+        if command is not None and response is not None:
+            entry.findings += outside(command, response, once=not state.repeats)
+            if len(command) >= 4:
+                self._follow(state, entry, command, response)
         entry.findings += channel_findings(entry)
         return [entry]
+
+    def _follow(self, state: _LinkState, entry: Exchange, command: bytes, response: bytes) -> None:
+        plain, answer = command, response
+        if entry.protected is not None:
+            plain, answer = visible(entry.plain) or command, visible(entry.answer) or response
+        if len(plain) < 4 or len(answer) < 2:
+            return
+        sw = answer[-2] << 8 | answer[-1]
+        entry.target = state.whereabouts.follow(entry.channel, plain, sw, answer)
+        state.chains.take(entry, plain)
 
     # --- everything else
 

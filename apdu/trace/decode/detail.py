@@ -8,7 +8,8 @@ from apdu.command.status import StatusWord
 from apdu.errors import DecodeError
 from apdu.trace.decode.channel import verdict
 from apdu.trace.decode.model import Exchange, Node, part, visible
-from apdu.trace.decode.table import find, nodes_of, plain_node, view
+from apdu.trace.decode.rows.scp03t import scp03t_channel
+from apdu.trace.decode.table import find, malformed, nodes_of, plain_node, view
 from apdu.trace.events import ChannelEvent, Layer, Octets
 
 __all__ = ["detail"]
@@ -42,7 +43,7 @@ def _command(name: str, octets: Octets) -> Node:
     try:
         command = CommandApdu.parse(raw)
     except DecodeError as error:
-        return Node(name, f"malformed: {error}", octets)
+        return malformed(name, octets, error, "ISO/IEC 7816-3 12.1")
     parts = [
         Node("CLA", f"{command.cla:02X}", raw[0:1]),
         Node("INS", f"{command.ins:02X}", raw[1:2]),
@@ -77,18 +78,5 @@ def _protected(event: ChannelEvent, content: tuple[Node, ...]) -> Node:
 
 
 def _inner(event: ChannelEvent) -> Node:
-    return Node(
-        f"{event.layer.upper()} {event.target}".rstrip(),
-        verdict(event),
-        children=tuple(
-            plain_node(name, octets)
-            for name, octets in (
-                ("command", event.protected),
-                ("plain command", event.plain),
-                ("response", event.response_protected),
-                ("plain response", event.response_plain),
-            )
-            if len(octets)
-        ),
-        layer=event.layer,
-    )
+    node = scp03t_channel(event)
+    return Node(node.name, verdict(event), node.raw, node.children, event.layer, node.clause, node.findings)

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from apdu.trace.decode.model import Finding, Happening, Link, Node, Severity
-from apdu.trace.decode.table import plain_node
+from apdu.gp.sgp02 import Notification
+from apdu.trace.decode.model import Finding, Happening, Link, Node, Severity, visible
+from apdu.trace.decode.rows.sgp02 import notification_node
+from apdu.trace.decode.table import children, plain_node
 from apdu.trace.decode.text import digits
 from apdu.trace.events import (
     AnyEvent,
@@ -68,12 +70,20 @@ def _content(event: AnyEvent) -> tuple[str, tuple[Node, ...]]:
         inside = decode(event) if decode is not None else (plain_node("data", event.data),)
         return f"{event.name or event.layer} {event.direction}", (*json_nodes(event.fields), *inside)
     if isinstance(event, ChannelEvent):
-        parts = (("protected", event.protected), ("plain", event.plain), ("response", event.response_plain))
-        return f"{event.layer} {event.target}".rstrip(), tuple(plain_node(name, data) for name, data in parts)
+        return f"{event.layer} {event.target}".rstrip(), tuple(_channel_nodes(event))
     if isinstance(event, HeaderEvent):
         return f"trace, format {event.format}{', with secrets' if event.unredacted else ''}", json_nodes(event.extra)
     assert isinstance(event, ForeignEvent)
     return event.event, json_nodes(event.extra)
+
+
+def _channel_nodes(event: ChannelEvent) -> Iterator[Node]:
+    """An exchange that no APDU carried; what it protected may be a notification of the eUICC."""
+    for name, octets in (("protected", event.protected), ("plain", event.plain), ("response", event.response_plain)):
+        yield plain_node(name, octets)
+    raw = visible(event.plain)
+    if raw and raw[0] == Notification.TAG:
+        yield from children(lambda: (notification_node(event.plain),), event.plain, Notification.CLAUSE)
 
 
 def damaged(damage: Damage, number: int, time: float) -> Happening:

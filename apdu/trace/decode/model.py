@@ -72,10 +72,14 @@ class Node:
     children: tuple[Node, ...] = ()
     layer: str = ""
     clause: str = ""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with this very thing."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", printable(self.name))
-        object.__setattr__(self, "value", printable(self.value))
+        for field_name in ("name", "value"):
+            text = getattr(self, field_name)
+            if not (text.isascii() and text.isprintable()):
+                object.__setattr__(self, field_name, printable(text))
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, in order."""
@@ -149,6 +153,7 @@ class Entry:
     function: str = ""
     """The function of an ES interface within which it happened, as far as the trace tells."""
     findings: tuple[Finding, ...] = ()
+    """What is wrong on its outside: pairing, lengths, status word. `examine` knows what is wrong inside too."""
     events: tuple[AnyEvent, ...] = ()
     """What it was made of."""
 
@@ -160,6 +165,10 @@ class Entry:
     def tree(self) -> Node:
         """All that is known about it."""
         raise NotImplementedError
+
+    def examine(self) -> tuple[Finding, ...]:
+        """All findings, those of the tree included."""
+        return (*self.findings, *(finding for node in self.tree().walk() for finding in node.findings))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -175,8 +184,12 @@ class Exchange(Entry):
     """Logical channel."""
     place: Place = HOME
     """What was selected when the command was sent."""
+    target: Place | None = None
+    """What a SELECT asks for."""
+    recipient: bytes = b""
+    """AID of the application that INSTALL [for personalization] named, which gets STORE DATA commands."""
     assembled: Octets = b""
-    """What a chain of commands carried together, at its last one."""
+    """What several commands of a chain carried together, at the one that completes it."""
     protected: ChannelEvent | None = None
     """The exchange of the secure channel that it carried, with its plain side where that is known."""
     inner: tuple[ChannelEvent, ...] = ()

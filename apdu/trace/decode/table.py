@@ -3,7 +3,7 @@
 
 A row is found by kind of class and instruction. Where several commands share both (STATUS and GET STATUS), rows stand
 one behind the other and the first that applies is taken. Modules add rows with `register` when they are imported; the
-decoder imports those of this folder, and whoever brings a layer imports its own.
+decoder imports those of `rows`, and whoever brings a layer imports its own.
 """
 
 from __future__ import annotations
@@ -15,28 +15,69 @@ from apdu.command.apdu import CommandApdu
 from apdu.command.cla import CLASSES
 from apdu.command.status import StatusWord
 from apdu.errors import DecodeError
-from apdu.trace.decode.model import Exchange, Node, part, visible
+from apdu.trace.decode.model import Exchange, Finding, Node, Severity, part, visible
 from apdu.trace.decode.text import digits
 from apdu.trace.events import Octets
 
-__all__ = ["GSM", "Command", "View", "find", "nodes_of", "plain_node", "register", "title"]
+__all__ = [
+    "GSM",
+    "Command",
+    "View",
+    "children",
+    "find",
+    "malformed",
+    "nodes_of",
+    "nothing",
+    "plain_node",
+    "register",
+    "title",
+    "view",
+]
 
 GSM: Final = 2
 """Kind of the class A0 (TS 51.011); the other kinds are those of apdu.command.cla."""
 _GSM_CLASS: Final = 0xA0
 _DONE: Final = 0x9000
+_EXTERNAL_AUTHENTICATE: Final = 0x82
+_SECURE: Final = tuple(known is not None and known.secure for known in CLASSES)
+_KINDS: Final = tuple(
+    GSM if cla == _GSM_CLASS else -1 if known is None else known.kind for cla, known in enumerate(CLASSES)
+)
 
 
-class View(NamedTuple):
+class View:
     """An exchange as a row of the table sees it: without protection, the command parsed."""
 
-    exchange: Exchange
-    command: CommandApdu
-    """Hidden bytes are zeros in here; `data` knows them."""
-    data: Octets
-    answer: Octets
-    """Response data without the status word."""
-    sw: int | None
+    __slots__ = ("command", "exchange", "octets", "sw")
+
+    def __init__(self, exchange: Exchange, command: CommandApdu, octets: Octets, sw: int | None) -> None:
+        self.exchange = exchange
+        self.command = command
+        """Hidden bytes are zeros in here; `data` knows them."""
+        self.octets = octets
+        """The whole plain command."""
+        self.sw = sw
+
+    @property
+    def data(self) -> Octets:
+        """The data field."""
+        command = self.command
+        if isinstance(self.octets, bytes):
+            return command.data
+        return part(self.octets, 7 if command.extended else 5, len(command.data))
+
+    @property
+    def answer(self) -> Octets:
+        """Response data without the status word."""
+        answer = self.exchange.answer
+        size = len(answer) - 2
+        return part(answer, 0, size) if size > 0 else b""
+
+    @property
+    def protected(self) -> bool:
+        """Whether the data are still inside a secure channel; EXTERNAL AUTHENTICATE, which opens it, only has a MAC."""
+        command = self.command
+        return _SECURE[command.cla] and self.exchange.protected is None and command.ins != _EXTERNAL_AUTHENTICATE
 
 
 class Command(NamedTuple):
@@ -64,44 +105,48 @@ def register(kind: int, ins: int, *rows: Command) -> None:
 
 def find(command: CommandApdu) -> Command | None:
     """The row of a command; None when no specification at hand knows it."""
-    known = CLASSES[command.cla]
-    kind = GSM if command.cla == _GSM_CLASS else None if known is None else known.kind
-    if kind is not None:
-        for row in _COMMANDS.get(kind << 8 | command.ins, ()):
-            if row.applies is None or row.applies(command):
-                return row
+    for row in _COMMANDS.get(_KINDS[command.cla] << 8 | command.ins, ()):
+        if row.applies is None or row.applies(command):
+            return row
     return None
 
 
 def view(exchange: Exchange) -> View | None:
     """The exchange for a row; None when its command cannot be read."""
     octets = exchange.plain
-    raw = visible(octets)
+    raw = octets if isinstance(octets, bytes) else visible(octets)
     if raw is None:
         return None
     try:
-        command = CommandApdu.parse(raw)
+        return View(exchange, CommandApdu.parse(raw), octets, exchange.sw)
     except DecodeError:
         return None
-    start = 7 if command.extended else 5
-    data: Octets = command.data if octets is raw else part(octets, start, len(command.data))
-    answer = exchange.answer
-    size = len(answer)
-    return View(exchange, command, data, part(answer, 0, size - 2) if size > 2 else b"", exchange.sw)
 
 
 def title(exchange: Exchange) -> str:
     """The one line of an exchange."""
     seen = view(exchange)
     if seen is None:
-        text = f"command that cannot be read {digits(exchange.plain)[:40]}"
+        text, sw = f"command that cannot be read {digits(exchange.plain)[:40]}", exchange.sw
     else:
-        row = find(seen.command)
-        text = row.title(seen) if row is not None else f"CLA {seen.command.cla:02X} INS {seen.command.ins:02X}"
-    sw = exchange.sw
-    if sw is None:
-        return f"{text} (no response)"
-    return text if sw == _DONE else f"{text}: {StatusWord(sw)}"
+        row, sw = find(seen.command), seen.sw
+        text = _unknown(seen.command) if row is None else _titled(row, seen)
+    if sw == _DONE:
+        return text
+    return f"{text} (no response)" if sw is None else f"{text}: {StatusWord(sw)}"
+
+
+def _titled(row: Command, seen: View) -> str:
+    if seen.protected:
+        return f"{row.name}, protected"
+    try:
+        return row.title(seen)
+    except DecodeError:  # the tree says what is wrong, and where
+        return row.name
+
+
+def _unknown(command: CommandApdu) -> str:
+    return f"CLA {command.cla:02X} INS {command.ins:02X} P1 {command.p1:02X} P2 {command.p2:02X}"
 
 
 def nodes_of(exchange: Exchange) -> tuple[Node, ...]:
@@ -110,7 +155,32 @@ def nodes_of(exchange: Exchange) -> tuple[Node, ...]:
     if seen is None:
         return ()
     row = find(seen.command)
-    return tuple(row.detail(seen)) if row is not None else ()
+    if row is None:
+        return ()
+    if seen.protected:
+        return (plain_node("protected data", seen.data),) if len(seen.data) else ()
+    return children(lambda: row.detail(seen), seen.octets, row.clause)
+
+
+def children(make: Callable[[], Iterable[Node]], octets: Octets, clause: str) -> tuple[Node, ...]:
+    """The nodes that a function makes, and behind them, where it fails, one that says so."""
+    nodes: list[Node] = []
+    try:
+        nodes.extend(make())
+    except DecodeError as error:
+        nodes.append(malformed("contents", octets, error, clause))
+    return tuple(nodes)
+
+
+def malformed(name: str, octets: Octets, error: DecodeError, clause: str) -> Node:
+    """A thing that cannot be read: why, and where."""
+    finding = Finding(Severity.ERROR, f"{name}: {error}", clause)
+    return Node(name, f"malformed: {error}", octets, clause=clause, findings=(finding,))
+
+
+def nothing(_: View) -> Iterable[Node]:
+    """The detail of a command that says all in its name."""
+    return ()
 
 
 def plain_node(name: str, octets: Octets, clause: str = "") -> Node:

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong on the outside of an exchange: lengths, and the status word (ISO/IEC 7816-4 5)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from apdu.command.status import StatusWord
+from apdu.trace.decode.model import Finding, Severity
+
+__all__ = ["outside"]
+
+_LENGTHS: Final = "ISO/IEC 7816-3 12.1.2"
+_STATUS: Final = "ISO/IEC 7816-4 5.6"
+_NONE: Final[tuple[Finding, ...]] = ()
+_DONE: Final = 0x90
+_WITH_DATA: Final = frozenset((0x61, 0x62, 0x63, 0x90, 0x91, 0x92, 0x9E, 0x9F))
+"""First bytes of status words beside which data may stand."""
+
+
+def outside(command: bytes, response: bytes, *, once: bool) -> tuple[Finding, ...]:
+    """The findings of a command and its response; `once`: the response did not come in several parts."""
+    size, data = len(command), len(response) - 2
+    found = _NONE
+    if size < 4:
+        found = (Finding(Severity.ERROR, f"a command of {size} bytes has no header", _LENGTHS),)
+    elif size > 5 and not _fits(command, size):
+        found = (Finding(Severity.ERROR, "the length of the command is not what its length field says", _LENGTHS),)
+    if data < 0:
+        return (*found, Finding(Severity.ERROR, f"a response of {data + 2} bytes has no status word", _STATUS))
+    sw1 = response[-2]
+    if sw1 != _DONE or response[-1]:
+        found += _of_status(sw1 << 8 | response[-1])
+        if data and sw1 not in _WITH_DATA:
+            found += (Finding(Severity.ERROR, f"data stand beside status word {sw1:02X}{response[-1]:02X}", _STATUS),)
+    if data and once and size == 5 and data > (command[4] or 256):
+        found += (Finding(Severity.ERROR, f"{data} bytes where {command[4]} were asked for", _LENGTHS),)
+    return found
+
+
+def _fits(command: bytes, size: int) -> bool:
+    length = command[4]
+    if length:
+        return size in (5 + length, 6 + length)
+    if size < 7:
+        return False
+    length = command[5] << 8 | command[6]
+    return size == 7 or (length > 0 and size in (7 + length, 9 + length))
+
+
+@cache
+def _of_status(sw: int) -> tuple[Finding, ...]:
+    word = StatusWord(sw)
+    if sw >> 12 not in (0x6, 0x9) or sw >> 8 == 0x60:
+        return (Finding(Severity.ERROR, f"{sw:04X} is no status word", _STATUS),)
+    if sw >> 8 == 0x6F:
+        return (Finding(Severity.WARNING, f"the card failed: {word}", _STATUS),)
+    if word.name == "UNKNOWN":
+        return (Finding(Severity.NOTE, f"status word {sw:04X} is not known here", _STATUS),)
+    return _NONE
