@@ -19,14 +19,17 @@ _WITH_DATA: Final = frozenset((0x61, 0x62, 0x63, 0x90, 0x91, 0x92, 0x9E, 0x9F))
 """First bytes of status words beside which data may stand."""
 
 
-def outside(command: bytes, response: bytes, *, once: bool) -> tuple[Finding, ...]:
-    """The findings of a command and its response; `once`: the response did not come in several parts."""
-    size, data = len(command), len(response) - 2
+def outside(command: bytes, response: bytes | None, *, once: bool) -> tuple[Finding, ...]:
+    """The findings of a command and its response, if there was one; `once`: it did not come in several parts."""
+    size = len(command)
     found = _NONE
     if size < 4:
         found = (Finding(Severity.ERROR, f"a command of {size} bytes has no header", _LENGTHS),)
     elif size > 5 and not _fits(command, size):
         found = (Finding(Severity.ERROR, "the length of the command is not what its length field says", _LENGTHS),)
+    if response is None:
+        return found
+    data = len(response) - 2
     if data < 0:
         return (*found, Finding(Severity.ERROR, f"a response of {data + 2} bytes has no status word", _STATUS))
     sw1 = response[-2]

@@ -151,13 +151,14 @@ class Decoder:
         if entry is None:
             return []
         state.open = None
+        command, response = visible(entry.command), visible(entry.response)
         if not state.answered:
             entry.findings += (_UNANSWERED,)
             state.answered = True
-        command, response = visible(entry.command), visible(entry.response)
-        if command is not None and response is not None:
+            response = None if not response else response
+        if command is not None:
             entry.findings += outside(command, response, once=not state.repeats)
-            if len(command) >= 4:
+            if response is not None and len(command) >= 4:
                 self._follow(state, entry, command, response)
         entry.findings += channel_findings(entry)
         return [entry]

@@ -99,4 +99,4 @@ def test_an_unknown_criterion_is_refused() -> None:
 def test_findings_and_text() -> None:
     log = TraceLog(EVENTS)
     assert [finding.text for finding in log.findings] == ["the command has no response"]
-    assert "VERIFY PIN: 63C2 (2 tries left)" in str(log)
+    assert "VERIFY PIN1 (01): 63C2 (2 tries left)" in str(log)

@@ -37,7 +37,7 @@ def _outcome(view: View) -> str:
 def _title(name: str) -> Callable[[View], str]:
     def title(view: View) -> str:
         asked = "" if view.command.data else ", asks for the tries left"
-        return f"{name} {_reference(view)}{asked}"
+        return f"{name.removesuffix(' PIN')} {_reference(view)}{asked}"
 
     return title
 

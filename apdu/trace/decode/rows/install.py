@@ -8,6 +8,7 @@ from typing import Final
 
 from apdu.command.apdu import CommandApdu
 from apdu.command.cla import PROPRIETARY
+from apdu.errors import DecodeError
 from apdu.gp.codes import Privilege
 from apdu.gp.install import InstallParameters, SystemParameters
 from apdu.gp.lv import read_lv
@@ -92,7 +93,10 @@ def _title(view: View) -> str:
     name, fields = _variant(view.command)
     if fields is None:
         return name
-    aid = _named_aid(view.command.data, fields)
+    try:
+        aid = _named_aid(view.command.data, fields)
+    except DecodeError:  # the tree says what is wrong
+        return name
     function = f" {_CREATE}" if fields is _INSTALL and is_isd_p(aid) else ""
     return f"{name}{function} {aid_name(aid)}" if aid else name
 
