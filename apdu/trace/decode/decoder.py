@@ -155,7 +155,7 @@ class Decoder:
         if not state.answered:
             entry.findings += (_UNANSWERED,)
             state.answered = True
-            response = None if not response else response
+            response = response or None
         if command is not None:
             entry.findings += outside(command, response, once=not state.repeats)
             if response is not None and len(command) >= 4:
