@@ -3,6 +3,7 @@
 
     M2mError
     ├── DecodeError            bytes that do not say what their format demands; knows path and offset
+    │   └── MissingError           an object that has to be there is not
     ├── EncodeError            a value that its format cannot carry
     ├── SecurityError          a MAC, cryptogram, signature, receipt or certificate does not verify
     └── ProtocolError
@@ -18,6 +19,7 @@ __all__ = [
     "EncodeError",
     "LocalProtocolError",
     "M2mError",
+    "MissingError",
     "ProtocolError",
     "RemoteProtocolError",
     "SecurityError",
@@ -40,11 +42,15 @@ class DecodeError(M2mError):
 
     def inside(self, name: str, offset: int = 0) -> DecodeError:
         """The same error seen from the object around it: path and offset count from there."""
-        return DecodeError(self.message, offset=self.offset + offset, path=(name, *self.path))
+        return type(self)(self.message, offset=self.offset + offset, path=(name, *self.path))
 
     def __str__(self) -> str:
         where = "/".join(self.path)
         return f"{where + ': ' if where else ''}{self.message} at offset {self.offset}"
+
+
+class MissingError(DecodeError):
+    """An object that has to be there is not."""
 
 
 class EncodeError(M2mError):

@@ -70,8 +70,8 @@ class Facility(Enum):
     SMS_PP_DOWNLOAD = (1, 2)
     CELL_BROADCAST_DOWNLOAD = (1, 3)
     MENU_SELECTION = (1, 4)
-    SMS_PP_DOWNLOAD_TOO = (1, 5)
-    """In a USIM's terminal set together with bit 2."""
+    SMS_PP_DOWNLOAD_SUPPORTED = (1, 5)
+    """Set together with bit 2 (TS 31.111 5.2)."""
     TIMER_EXPIRATION = (1, 6)
     CALL_CONTROL = (1, 7)
     COMMAND_RESULT = (2, 1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple, Self
 
 from apdu.errors import DecodeError, EncodeError
-from apdu.sms.address import Address, join_digits, split_digits, swap
+from apdu.sms.address import Address, swap
 from apdu.sms.alphabet import alpha_text, from_septets, pack, to_alpha, to_septets, unpack
 from apdu.tlv.declare import Leaf
 
@@ -193,15 +193,17 @@ def _build_plmn(plmn: str) -> bytes:
 
 def decode_imei(raw: bytes) -> str:
     """IMEI or IMEISV as digits: the first half byte is the type of identity (TS 24.008 10.5.1.4)."""
-    digits = split_digits(raw)
-    return digits[1:]
+    digits = swap(raw).hex()[1:].rstrip("f")
+    if not digits.isdigit():
+        raise DecodeError(f"an IMEI of {raw.hex().upper()} has other than digits")
+    return digits
 
 
 def encode_imei(digits: str) -> bytes:
     """Fifteen digits as an IMEI, sixteen as an IMEISV."""
     if len(digits) not in (15, 16) or not (digits.isascii() and digits.isdigit()):
         raise EncodeError("an IMEI has 15 digits, an IMEISV 16")
-    return join_digits(("a" if len(digits) == 15 else "3") + digits)
+    return swap(bytes.fromhex("a" + digits if len(digits) == 15 else "3" + digits + "f"))
 
 
 def _read_timer(raw: bytes) -> int:

@@ -14,8 +14,8 @@
 
 The scanner (`apdu.tlv.scan`) does tags and lengths; a `Leaf` is a construct declaration of one value with its
 conversion to a typed value, compiled at its first use; the result is a frozen dataclass at once. Tags that a class
-does not name are refused unless it is declared `open=True`; then they are skipped. Objects may come in any order
-unless `ordered=True`.
+does not name are refused unless it, or its base, is declared `open=True`; then they are skipped. Objects may come in
+any order unless `ordered=True`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cas
 
 from construct import BytesInteger, Construct, ConstructError, FormatField, GreedyBytes, Int8ub, Int16ub, Int24ub
 
-from apdu.errors import DecodeError, EncodeError
+from apdu.errors import DecodeError, EncodeError, MissingError
 from apdu.ids import Aid
 from apdu.tlv.scan import Tlv, ber, is_constructed, scan, split
 
@@ -208,11 +208,12 @@ class Template:
     _join: ClassVar[Callable[[int, bytes], bytes]] = staticmethod(ber)
 
     def __init_subclass__(
-        cls, *, tag: int | None = None, clause: str = "", open: bool = False, ordered: bool = False
+        cls, *, tag: int | None = None, clause: str = "", open: bool | None = None, ordered: bool = False
     ) -> None:
         super().__init_subclass__()
         if tag is not None:  # a slotted dataclass is created twice, the second time without the arguments
-            cls.TAG, cls.CLAUSE, cls._OPEN, cls._ORDERED = tag, clause, open, ordered
+            cls.TAG, cls.CLAUSE, cls._ORDERED = tag, clause, ordered
+            cls._OPEN = getattr(cls, "_OPEN", False) if open is None else open
         cls._by_tag = None
 
     @classmethod
@@ -296,7 +297,7 @@ class Template:
             if item.many:
                 values[item.name] = tuple(values.get(item.name, ()))
             elif not item.optional and item.name not in values:
-                raise DecodeError(f"object {tag:X} ({item.name}) is missing")
+                raise MissingError(f"object {tag:X} ({item.name}) is missing")
         return cls(**values)
 
     def value(self) -> bytes:

@@ -32,11 +32,14 @@ __all__ = [
     "AttachError",
     "AttachResult",
     "CardNotAuthentic",
+    "Identity",
     "NetworkNotAccepted",
     "PinNeeded",
     "Step",
     "SynchronisationLost",
     "attach",
+    "authenticate",
+    "identify",
 ]
 
 USIM_AID_PREFIX: Final = bytes.fromhex("A0000000871002")
@@ -84,14 +87,20 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class AttachResult:
-    """A card that is attached."""
+class Identity:
+    """Who the card says that it is."""
 
     imsi: Imsi
     iccid: Iccid
     usim: Aid
     mnc_length: int | None
     """From EF.AD; None where the file does not tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachResult(Identity):
+    """A card that is attached."""
+
     resynchronised: bool
     steps: tuple[Step, ...]
 
@@ -138,14 +147,29 @@ def attach(transport: CardTransport, auc: AuC, *, pin: str | None = None) -> Att
     `pin` is sent only if the USIM asks for one.
     """
     terminal = _Terminal(transport)
+    found = _identify(terminal, pin)
+    resynchronised = _authenticate(terminal, auc, found.imsi)
+    steps = tuple(terminal.steps)
+    return AttachResult(found.imsi, found.iccid, found.usim, found.mnc_length, resynchronised, steps)
+
+
+def identify(transport: CardTransport, *, pin: str | None = None) -> Identity:
+    """The first part of an attach: select the USIM and read who it is."""
+    return _identify(_Terminal(transport), pin)
+
+
+def authenticate(transport: CardTransport, auc: AuC, imsi: Imsi) -> bool:
+    """The second part, with the USIM selected: authenticate both ways; whether SQN had to be resynchronised."""
+    return _authenticate(_Terminal(transport), auc, imsi)
+
+
+def _identify(terminal: _Terminal, pin: str | None) -> Identity:
     terminal.ask("select-mf", _select(_MF), "the card has no file system: enable a profile and reset the card")
     iccid = _read_iccid(terminal)
     usim = _find_usim(terminal)
     fcp = terminal.ask("select-usim", _select(usim, by_aid=True), "EF.DIR names a USIM that cannot be selected")
     imsi = _read_imsi(terminal, _pin_reference(fcp), pin)
-    mnc_length = _read_mnc_length(terminal)
-    resynchronised = _authenticate(terminal, auc, imsi)
-    return AttachResult(imsi, iccid, usim, mnc_length, resynchronised, tuple(terminal.steps))
+    return Identity(imsi, iccid, usim, _read_mnc_length(terminal))
 
 
 def _read_iccid(terminal: _Terminal) -> Iccid:

@@ -104,7 +104,7 @@ def test_bit_that_announces_a_command(type: CommandType) -> None:
 @pytest.mark.parametrize("facility", list(Facility), ids=lambda facility: str(facility.name))
 def test_bit_that_announces_a_facility(facility: Facility) -> None:
     said = _profile_bits()[facility.value].lower()
-    words = {"cell": "cb", "broadcast": "cb", "tcp": "tcp", "too": "sms", "get": "get", "imeisv": "imeisv"}
+    words = {"cell": "cb", "broadcast": "cb", "tcp": "tcp", "get": "get", "imeisv": "imeisv"}
     name = facility.name.lower().replace("_", " ").split()
     name = [words.get(word, word) for word in name]
     said = said.replace("e-utran", "e utran").replace("nmr", "network measurement").replace("data download", "download")

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a proactive command as TS 102 223 6.10 asks, and the beginnings of answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from apdu.cat.catalogue import COMMANDS
+from apdu.cat.codes import GeneralResult
+from apdu.cat.comprehension import Result
+from apdu.cat.proactive import ProactiveCommand
+from apdu.cat.response import TerminalAnswer
+from apdu.errors import DecodeError, M2mError, MissingError
+from apdu.tlv.scan import read_comprehension_header, split
+
+__all__ = ["Refusal", "answer", "understand"]
+
+
+class Refusal(M2mError):
+    """Ends the carrying out of a command with a result."""
+
+    def __init__(self, general: GeneralResult, additional: bytes = b"") -> None:
+        self.result = Result(general, additional)
+        super().__init__(general.name)
+
+
+def answer(
+    command: ProactiveCommand, general: GeneralResult = GeneralResult.DONE, additional: bytes = b""
+) -> TerminalAnswer:
+    """The answer with a result, to which a handler adds what it has."""
+    return TerminalAnswer.to(command, Result(general, additional))
+
+
+def understand(raw: bytes, common: ProactiveCommand) -> tuple[ProactiveCommand, bool]:
+    """The command in the class of its type, and whether objects were passed over that need not be comprehended.
+
+    Objects that have to be comprehended and are not, or that say something impossible: 32; one that is missing: 36.
+    """
+    declared = COMMANDS.get(common.details.type)
+    if declared is None:
+        raise Refusal(GeneralResult.TYPE_NOT_UNDERSTOOD)
+    others = _others(split(raw)[0].value, declared.declared())
+    if any(others):
+        raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)
+    try:
+        return declared.from_tlv(raw), bool(others)
+    except MissingError:
+        raise Refusal(GeneralResult.VALUES_MISSING) from None
+    except DecodeError:
+        raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD) from None
+
+
+def _others(value: bytes, known: Container[int]) -> list[bool]:
+    """Of every object that is not declared, whether it has to be comprehended."""
+    found: list[bool] = []
+    at = 0
+    while at < len(value):
+        tag, _, end = read_comprehension_header(value, at, len(value))
+        if tag not in known:
+            bits = value[at + 1] if value[at] == 0x7F else value[at]
+            found.append(bool(bits & 0x80))
+        at = end
+    return found
