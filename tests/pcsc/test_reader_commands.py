@@ -80,3 +80,36 @@ def test_an_empty_slot_beside_a_card(server: Server) -> None:
     empty = run(["card", "info"], "00 01")
     assert empty.exit_code == 1
     assert "no card in" in empty.stderr
+
+
+SHELL = f"""\
+select ADF.USIM/EF.SPN
+verify_adm {ADM1}
+update_binary --offset 1 58
+read_binary
+open_channel
+switch_channel 1
+select isd-r
+establish_scp03
+get_status
+close_channel 1
+pwd
+list_profiles
+select EF.NOPE
+apdu A40004:3F00/00=9000
+reset
+reconnect
+dir
+"""
+
+
+def test_a_shell_is_the_same_through_pcscd(server: Server, twin: Path) -> None:
+    wait_for_card()
+    keys = key_text(flow_lab().keys)
+    inside, outside = (
+        CliRunner().invoke(main, ["shell", "-r", reader, "-k", keys], prog_name="euicc", input=SHELL)
+        for reader in (f"virtual:{twin}", "00 00")
+    )
+    assert inside.exit_code == outside.exit_code == 1  # one line is wrong
+    assert outside.output == inside.output
+    assert outside.stderr.count("\n") == 1

@@ -35,11 +35,16 @@ class Turn:
 class Bench:
     """A card image, the keys of its ISD-R, and shells on it."""
 
-    def __init__(self, path: Path, lab: Lab) -> None:
+    def __init__(self, path: Path, keys: str) -> None:
         self.path = path
-        self.keys = key_text(lab.keys)
+        self.keys = keys
+
+    @classmethod
+    def of(cls, path: Path, lab: Lab) -> Bench:
+        """The card of a lab in an image."""
         with ImageBackend.create(path) as backend:
             backend.commit(lab.snapshot())
+        return cls(path, key_text(lab.keys))
 
     def run(self, *arguments: object, keys: bool = False, text: str | None = None) -> Result:
         """Any command of `euicc` on the card."""
@@ -68,11 +73,11 @@ class Bench:
 
 def flow_bench(path: Path) -> Bench:
     """With the first subscriber's profile, whose codes and keys are known."""
-    return Bench(path, flow_lab())
+    return Bench.of(path, flow_lab())
 
 
-def rich_bench(path: Path) -> Bench:
-    """With a profile that has a BER-TLV file of two objects, and a cyclic file 6F39 that can be increased."""
+def rich_description() -> list[Any]:
+    """The project's own profile with a BER-TLV file of two objects, and a cyclic file 6F39 that can be increased."""
     elements = description()
     at = next(number for number, element in enumerate(elements) if "opt-usim" in element)
     for element in elements:
@@ -82,4 +87,9 @@ def rich_bench(path: Path) -> Bench:
     fcp = {"fileID": "6F39", "securityAttributesReferenced": "07", "fileDescriptor": "46210003", "efFileSize": "09"}
     commands: list[Any] = [{"filePath": "7FD0"}, {"createFCP": fcp}, {"fillFileContent": "000005000004000003"}]
     elements.insert(at + 1, {"genericFileManagement": {"fileManagementCMD": [commands]}})
-    return Bench(path, Lab(bootstrap=Bootstrap(encode_package(build_package(elements)))))
+    return elements
+
+
+def rich_bench(path: Path) -> Bench:
+    """With that profile."""
+    return Bench.of(path, Lab(bootstrap=Bootstrap(encode_package(build_package(rich_description())))))

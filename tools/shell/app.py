@@ -84,10 +84,11 @@ class Shell(cmd2.Cmd):
         self.exclude_from_history.extend(_SECRET)
         self.default_error = "there is no command {}: help lists them"
         for name, example in _EXAMPLES.items():
-            self._parser(name).epilog = f"Example: {example}"
+            self.parser(name).epilog = f"Example: {example}"
         self.pre_prompt()
 
-    def _parser(self, name: str) -> cmd2.Cmd2ArgumentParser:
+    def parser(self, name: str) -> cmd2.Cmd2ArgumentParser:
+        """What reads the arguments of a command."""
         function = self.get_command_func(name)
         parser = None if function is None else self.command_parsers.get(function)
         assert parser is not None

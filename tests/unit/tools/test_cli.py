@@ -45,7 +45,7 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
     assert "click" in loaded
-    heavy = {"cryptography", "Cryptodome", "construct", "rich", "smartcard", "emulator", "smsr", "smdp", "json"}
+    heavy = {"cmd2", "cryptography", "Cryptodome", "construct", "rich", "smartcard", "emulator", "smsr", "smdp", "json"}
     assert not loaded & heavy
 
 
