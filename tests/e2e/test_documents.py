@@ -117,7 +117,7 @@ def test_it_works_as_printed(
         result = run([values.get(word, word) for word in words], text)
         assert result.exit_code == 0, result.output
         text = result.stdout
-    assert text
+    assert text is not None
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
