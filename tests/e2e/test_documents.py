@@ -25,6 +25,7 @@ from tests.e2e.runner import STEPS
 from tests.require import ROOT
 from tests.support.domains import description
 from tests.support.profile import ADM1, PIN1, personalisation, subscriber
+from tests.unit.trace.test_sources import PCSCD
 from tools.cards.make import key_text, new_files
 from tools.cli import main
 from tools.pki import make_eid, make_eum, make_parties
@@ -83,6 +84,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
         (folder / name).write_bytes(subscriber(2).package)
     keys = key_text(card.lab)
     assert run(["demo", "--trace", f"{folder}/demo.jsonl"]).exit_code == 0
+    shutil.copy(folder / "demo.jsonl", folder / "trace.jsonl")
+    (folder / "pcscd.log").write_bytes(PCSCD)
     reader = ["-r", f"virtual:{folder}/my.card", "-k", keys]
     installed = run(["profile", "install", f"{folder}/profile.der", "--aid", "0010", *reader])
     assert installed.exit_code == 0, installed.output
