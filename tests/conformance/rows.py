@@ -28,6 +28,8 @@ class Family:
 
     name: str
     title: str
+    whole: bool
+    """Whether each of its rows must have a test."""
     rows: tuple[Row, ...]
 
 
@@ -39,6 +41,7 @@ def families() -> tuple[Family, ...]:
         Family(
             name,
             family.pop("title"),
+            family.pop("whole", False),
             tuple(Row(f"{name}-{number}", source, title) for number, (source, title) in family.items()),
         )
         for name, family in table.items()
@@ -49,6 +52,12 @@ def families() -> tuple[Family, ...]:
 def known_ids() -> frozenset[str]:
     """The id of every row."""
     return frozenset(row.id for family in families() for row in family.rows)
+
+
+@cache
+def needed_ids() -> frozenset[str]:
+    """Those that must have a test."""
+    return frozenset(row.id for family in families() if family.whole for row in family.rows)
 
 
 def ids_in(name: str) -> tuple[str, ...]:

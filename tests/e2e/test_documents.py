@@ -55,7 +55,7 @@ def printed() -> Iterator[str]:
     texts = ["\n".join(re.findall(r"^```\w*\n(.*?)^```", path.read_text("utf-8"), re.S | re.M)) for path in DOCUMENTS]
     for text in (*texts, *(page for _, page in pages(main))):
         for line in text.splitlines():
-            if line.strip().startswith("euicc "):
+            if re.match(r" *euicc [a-z]", line):
                 yield re.split(r" {2,}| #", line.strip())[0]
 
 
