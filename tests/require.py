@@ -59,6 +59,10 @@ def _pcsc() -> str | None:
     return obstacle() or _program("opensc-tool", "pcsc_scan")()
 
 
+def _chromium() -> str | None:
+    return _module("playwright", "playwright")() or _program("chromium")()
+
+
 def _postgres() -> str | None:
     if shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         return None
@@ -79,6 +83,7 @@ PROBES: Mapping[str, Probe] = {
     "gnutls": _program("gnutls-serv"),
     "pcsc": _pcsc,
     "tshark": _program("tshark"),
+    "chromium": _chromium,
     "postgres": _postgres,
 }
 

@@ -201,4 +201,25 @@ def diagram(path: Path, unredacted: bool, output: Path | None, form: str | None,
     draw(_origin(path, unredacted), output, form or by_name, limit)
 
 
-VIEWS: Final[tuple[click.Command, ...]] = (show, stats, diagram)
+@click.command()
+@_origin_options
+@click.option("-o", "--output", type=_OUTPUT_TYPE, required=True, metavar="FILE.html", help="Where to write it.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20_000, show_default=True, metavar="N", help="Entries at the most."
+)
+def report(path: Path, unredacted: bool, output: Path, limit: int) -> None:
+    """Write a trace as one HTML file that needs nothing else.
+
+    Findings, a ladder of who said what to whom, entries with all layers, search and filters, statistics with plots.
+    It opens from disk and loads nothing; only its owner can read it. What goes beyond --limit is counted in the
+    statistics.
+
+    \b
+    euicc trace report demo.jsonl -o demo.html
+    """
+    from tools.trace.report.command import write_report
+
+    write_report(_origin(path, unredacted), output, limit)
+
+
+VIEWS: Final[tuple[click.Command, ...]] = (show, stats, diagram, report)

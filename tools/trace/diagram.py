@@ -12,7 +12,7 @@ from tools.trace.ladder import ladder
 from tools.trace.ladder_svg import svg
 from tools.trace.mermaid import mermaid
 from tools.trace.pipeline import Origin, entries
-from tools.trace.private import write_private
+from tools.trace.viewfile import write_view
 
 __all__ = ["FORMATS", "draw"]
 
@@ -25,4 +25,4 @@ def draw(origin: Origin, output: Path | None, form: str, limit: int) -> None:
     if output is None:
         click.echo(drawn, nl=False)
     else:
-        write_private(output, drawn)
+        write_view(output, drawn)

@@ -42,6 +42,8 @@ STYLE: Final = """
 .ladder .end.bad .arrow { stroke: var(--l-bad); }
 .ladder .end.bad .head, .ladder .end.bad text.label { fill: var(--l-bad); }
 .ladder .note rect { fill: var(--l-note); stroke: var(--l-line); }
+.ladder .rung, .ladder .note .rung { fill: transparent; stroke: none; }
+.ladder a:hover .rung, .ladder a:hover .note .rung { fill: var(--l-box); }
 .ladder .mark { fill: var(--l-bad); font-weight: 700; }
 .ladder .mark.warning { fill: var(--l-warn); }
 .ladder .mark.note { fill: var(--l-accent); }
@@ -58,7 +60,7 @@ _ALONE: Final = f".ladder{{{_LIGHT}}}@media (prefers-color-scheme:dark){{.ladder
 
 
 def svg(ladder: Ladder, *, alone: bool = True) -> str:
-    """The drawing; `alone` brings its colours with it."""
+    """The drawing; `alone` brings its colours with it, in a report its steps are links to entries."""
     places = _places(ladder)
     width = max(places.values()) + _RIGHT
     height = _HEAD + _ROW * (len(ladder.steps) + bool(ladder.omitted)) + 20
@@ -67,7 +69,9 @@ def svg(ladder: Ladder, *, alone: bool = True) -> str:
         f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
     )
     style = f"<style>{_ALONE}{STYLE}</style>" if alone else ""
-    return "".join([head, style, *_frame(places, height), *_rungs(ladder, places), "</svg>"]) + ("\n" if alone else "")
+    return "".join([head, style, *_frame(places, height), *_rungs(ladder, places, links=not alone), "</svg>"]) + (
+        "\n" if alone else ""
+    )
 
 
 def _places(ladder: Ladder) -> dict[Actor, int]:
@@ -87,11 +91,14 @@ def _frame(places: dict[Actor, int], height: int) -> Iterator[str]:
         yield f'<text x="{at}" y="25" text-anchor="middle">{actor}</text></g>'
 
 
-def _rungs(ladder: Ladder, places: dict[Actor, int]) -> Iterator[str]:
+def _rungs(ladder: Ladder, places: dict[Actor, int], *, links: bool) -> Iterator[str]:
     y = _HEAD + 20
     for step in ladder.steps:
         classes = f"step {step.kind}{'' if step.ok else ' bad'}"
+        yield f'<a href="#e{step.first}">' if links else ""
         yield f'<g class="{classes}" data-entry="{step.first}"><title>{escape(_title(step))}</title>'
+        if links:  # the whole rung can be clicked, not only what is drawn of it
+            yield f'<rect class="rung" x="0" y="{y - 18}" width="{max(places.values()) + _RIGHT}" height="{_ROW}"/>'
         yield f'<text class="dim" x="12" y="{y + 4}">{_numbers(step)}</text>'
         yield f'<text class="dim" x="{_GUTTER - 16}" y="{y + 4}" text-anchor="end">'
         yield f"{escape(seconds(step.time - ladder.start)[:-3])}</text>"
@@ -99,7 +106,7 @@ def _rungs(ladder: Ladder, places: dict[Actor, int]) -> Iterator[str]:
         if step.severity is not None:
             right = max(places.values()) + 60
             yield f'<text class="mark {step.severity}" x="{right}" y="{y + 4}">{MARKS[step.severity]}</text>'
-        yield "</g>"
+        yield "</g></a>" if links else "</g>"
         y += _ROW
     if ladder.omitted:
         yield f'<text class="dim" x="{min(places.values()) + 12}" y="{y + 4}">'

@@ -10,6 +10,7 @@ from typing import Final
 
 from apdu.trace.decode import Entry, Exchange, Finding, Happening
 from apdu.trace.decode.table import find, view
+from apdu.trace.decode.text import printable
 
 __all__ = ["CommandFigures", "Durations", "Statistics", "Tally", "command_name"]
 
@@ -35,7 +36,8 @@ class Tally(Counter[str]):
     """Counts by name; names beyond a number are counted together."""
 
     def add(self, name: str, count: int = 1) -> None:
-        """Count one more."""
+        """Count one more; the name is made printable."""
+        name = printable(name)
         self[name if name in self or len(self) < _MOST_NAMES else _OTHERS] += count
 
 

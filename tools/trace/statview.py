@@ -10,7 +10,6 @@ from typing import Final
 import click
 
 from apdu.command.status import StatusWord
-from apdu.trace.decode.text import printable
 from tools.text import thousands
 from tools.trace.line import MARKS, clock
 from tools.trace.objects import finding_object
@@ -91,17 +90,15 @@ def _tally(title: str, counts: dict[str, int]) -> Iterator[str]:
         yield ""
         yield f"{title:<{_NAME}}{'count':>9}"
         for name, count in counts.items():
-            shown = printable(name)
-            if len(shown) < _NAME:
-                yield f"{shown:<{_NAME}}{thousands(count):>9}"
+            if len(name) < _NAME:
+                yield f"{name:<{_NAME}}{thousands(count):>9}"
             else:
-                yield shown
+                yield name
                 yield f"{'':<{_NAME}}{thousands(count):>9}"
 
 
 def _fit(name: str) -> str:
-    shown = printable(name)
-    return shown if len(shown) < _NAME else shown[: _NAME - 2] + "…"
+    return name if len(name) < _NAME else name[: _NAME - 2] + "…"
 
 
 def to_json(found: Statistics) -> dict[str, object]:

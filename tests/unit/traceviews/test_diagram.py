@@ -97,7 +97,7 @@ def test_nothing_in_a_trace_is_syntax() -> None:
 @pytest.mark.parametrize("name,form", [("d.svg", []), ("d.mmd", []), ("d.txt", ["--format", "svg"])])
 def test_files_are_their_owners(tmp_path: Path, name: str, form: list[str]) -> None:
     path, output = write(tmp_path / "trace.jsonl", session()), tmp_path / name
-    output.write_text("before")
+    output.write_text("<svg />")
     output.chmod(0o644)
     arguments = ["trace", "diagram", str(path), "-o", str(output), *form]
     result = CliRunner().invoke(main, arguments, prog_name="euicc")
@@ -112,4 +112,4 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     arguments = ["trace", "diagram", str(path), "-o", str(tmp_path / "no" / "d.svg")]
     result = CliRunner().invoke(main, arguments, prog_name="euicc")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {tmp_path / 'no' / 'd.svg'} cannot be written: no such file or directory")
+    assert f"cannot be written to {tmp_path / 'no' / 'd.svg'}: no such file or directory" in result.stderr
