@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.card import Card
 from emulator.readers.inprocess import VirtualReader
 from tests.require import ROOT
 from tests.support.flow import flow_lab
@@ -191,6 +192,23 @@ def test_json_and_redirection(bench: Bench, tmp_path: Path) -> None:
     assert target.read_text() == bench.run("fs", "tree").output
 
 
+def test_errors_in_json_and_input_that_is_no_text(bench: Bench) -> None:
+    result = bench.run("shell", "--json", text="select nothing\n")
+    assert result.exit_code == 1
+    assert "neither a file identifier" in json.loads(result.stdout)["error"]
+    process = subprocess.run(
+        [*COMMAND, "-r", f"virtual:{bench.path}"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        input=b"\xff\xfe\npwd\n",
+        capture_output=True,
+        timeout=_PATIENCE,
+        check=False,
+    )
+    assert (process.returncode, process.stdout) == (1, b"MF\n")
+    assert process.stderr.count(b"\n") == 1
+
+
 # --- secrets
 
 
@@ -221,6 +239,31 @@ def test_the_trace_is_switched_inside(bench: Bench) -> None:
 
 
 # --- the card goes and comes
+
+
+def test_an_interrupted_command_leaves_a_card_that_was_reset(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, trace = ReaderOptions(name=f"virtual:{bench.path}"), ApduLines(bytes(16), shown=False)
+    transmit, commands = Card.transmit, 0
+
+    def interrupted(self: Card, command: bytes) -> bytes:
+        nonlocal commands
+        commands += 1
+        if commands == 2:
+            raise KeyboardInterrupt
+        return transmit(self, command)
+
+    with open_card(options, trace) as card:
+        session = Session(card, options)
+        shell = Shell(session, options, trace)
+        shell.onecmd_plus_hooks("select ADF.USIM")
+        monkeypatch.setattr(Card, "transmit", interrupted)
+        assert not shell.onecmd_plus_hooks("tree")
+        assert capsys.readouterr().err == "Error: interrupted; the card was reset\n"
+        assert shell.prompt == "euicc (00:MF)> "
+        shell.onecmd_plus_hooks("select EF.ICCID")
+        assert capsys.readouterr().out.startswith("MF/EF.ICCID")
 
 
 def test_a_card_that_is_pulled_out(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -103,8 +104,10 @@ class Shell(cmd2.Cmd):
     def perror(self, *objects: Any, **_: Any) -> None:
         """One line on standard error, with the line of the script that it comes from."""
         self.failures += 1
-        text = " ".join(" ".join(map(str, objects)).split())
-        click.echo(f"Error: {''.join(self._where)}{text}", err=True)
+        text = "".join(self._where) + " ".join(" ".join(map(str, objects)).split())
+        if self._session.as_json:
+            self.poutput(json.dumps({"error": text}, indent=2))
+        click.echo(f"Error: {text}", err=True)
 
     def pexcept(self, exception: BaseException, **_: Any) -> None:
         """What the project knows is one line; anything else is a bug, and not hidden."""
@@ -123,11 +126,25 @@ class Shell(cmd2.Cmd):
 
     # --- lines
 
-    def onecmd_plus_hooks(self, line: str, **options: Any) -> bool:
-        """Run one line; what stands behind # is a comment."""
-        stop = super().onecmd_plus_hooks(_without_comment(line), **options)
-        self.pre_prompt()
-        return stop
+    def onecmd_plus_hooks(self, line: str, *, raise_keyboard_interrupt: bool = False, **options: Any) -> bool:
+        """Run one line; what stands behind # is a comment. Ctrl-C may have come in the middle of an exchange."""
+        try:
+            return super().onecmd_plus_hooks(_without_comment(line), raise_keyboard_interrupt=True, **options)
+        except KeyboardInterrupt:
+            self._after_interrupt()
+            if raise_keyboard_interrupt:
+                raise
+            return False
+        finally:
+            self.pre_prompt()
+
+    def _after_interrupt(self) -> None:
+        """What the card has of the command nobody knows: it begins anew."""
+        try:
+            self._session.reset()
+            self.perror("interrupted; the card was reset")
+        except M2mError as error:
+            self.perror(f"interrupted; {error}")
 
     def run_file(self, path: Path) -> bool:
         """Run the commands of a file up to the first error; whether the shell is to end."""

@@ -18,6 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Argument = tuple[tuple[str, ...], dict[str, Any]]
 _SECOND_PIN: Final = 0x81
+_TOO_MANY: Final = "unrecognized arguments"
 
 
 class LineParser(cmd2.Cmd2ArgumentParser):
@@ -25,6 +26,8 @@ class LineParser(cmd2.Cmd2ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say it, with where to find more."""
+        if message.startswith(_TOO_MANY):  # what is too much may be a code or a key
+            message = "there are too many arguments, or one has no such name"
         raise ToolError(f"{message}; `help {self.prog.partition(' ')[0]}` shows how it is used")
 
 
@@ -54,7 +57,7 @@ def octets(text: str) -> bytes:
     try:
         found = bytes.fromhex(text.replace(":", ""))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not hexadecimal") from None
+        raise argparse.ArgumentTypeError("these are no pairs of hexadecimal digits") from None
     if not found:
         raise argparse.ArgumentTypeError("there are no digits")
     return found

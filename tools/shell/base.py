@@ -41,7 +41,7 @@ class ShellSet(cmd2.CommandSet[cmd2.Cmd]):
         """A code that was typed, or is asked for without showing it."""
         if given is not None:
             return given
-        if not self._cmd.stdin.isatty():
+        if not (self._cmd.stdin.isatty() and self._cmd.stdout.isatty()):
             raise ToolError(f"{name} is missing; only at a terminal it is asked for")
         return self._cmd.read_secret(f"{name}: ")
 

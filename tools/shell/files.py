@@ -81,9 +81,9 @@ class FileSet(ShellSet):
     @command("status")
     def do_status(self, _: Namespace) -> None:
         """Ask the card for the parameters of the current directory (STATUS)."""
-        directory = self.session.directory
-        self.session.place  # noqa: B018  # with a security domain selected it would be another command
-        self.show(Parameters(directory.path if directory is not None else "?", status(self.session.files)))
+        place = self.session.place  # with a security domain selected it would be another command
+        directory = self.session.directory or place
+        self.show(Parameters(directory.path, status(self.session.files)))
 
     @command("activate_file EF.SPN", _NAME)
     def do_activate_file(self, args: Namespace) -> None:
