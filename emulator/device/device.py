@@ -209,6 +209,11 @@ class Device:
             times.append(self._polled_at + self._poll_seconds)
         return min((time for time in times if time is not None), default=None)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way that will end by itself, but for timers and polling."""
+        return self._held is None and not self._waiting and (self.modem.outstanding or not self.modem.pending)
+
     def poll_every(self, seconds: float | None) -> None:
         """Send STATUS so often from now on, or no more."""
         self._poll_seconds, self._polled_at = seconds, self.clock()

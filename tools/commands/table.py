@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from tools.commands.cards import card_info
+from tools.commands.device import device
 from tools.commands.files import fs
 from tools.commands.gp import gp
 from tools.commands.profiles import profile
@@ -17,5 +18,5 @@ from tools.commands.trace import trace
 
 __all__ = ["CARD", "MAIN"]
 
-MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, shell, trace)
+MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, device, shell, trace)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)

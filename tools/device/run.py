@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`euicc device run`: the loop around a device, with the computer's clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from apdu.cat.terminal import TerminalCapability
+from emulator.device.device import Device, Surroundings
+from emulator.device.policy import Policy
+from emulator.device.settings import Settings
+from emulator.network.auc import AuC, Subscriber
+from emulator.network.network import Network
+from emulator.network.sms import SmsCentre
+from tools.device.report import Report
+from tools.reader.connection import open_card
+from tools.reader.options import ReaderOptions
+
+__all__ = ["RunOptions", "run"]
+
+_STATUS: Final = bytes.fromhex("80F2000C")
+_CAPABILITY: Final = TerminalCapability(extended_channels=b"")
+"""Logical channels 4 to 19 are known here."""
+_LONG: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the options of the command say."""
+
+    once: bool = False
+    pin: str | None = field(default=None, repr=False)
+    subscriber: Path | None = None
+    policy: Policy = field(default_factory=Policy)
+
+
+def run(options: ReaderOptions, wanted: RunOptions) -> None:
+    """Switch the card on, and do what it asks until nothing is left or Ctrl-C."""
+    report = Report(as_json=options.as_json)
+    network = Network(sms=SmsCentre(report.sent))
+    subscriber = _subscriber(wanted.subscriber)
+    with open_card(options) as card:
+        if subscriber is not None:
+            network.auc = AuC(card.source.entropy("AuC"))
+            network.auc.add(subscriber)
+        if wanted.pin is not None:
+            card.keep_secret(wanted.pin.encode("utf-8").ljust(8, b"\xff"))
+        device = Device(
+            card,
+            clock=time.time,
+            settings=Settings(pin=wanted.pin, capability=_CAPABILITY),
+            policy=wanted.policy,
+            surroundings=Surroundings(network=network, carried=report.carried),
+        )
+        try:
+            report.powered(device.power_up())
+            _loop(device, report, once=wanted.once)
+        except KeyboardInterrupt:
+            return
+
+
+def _subscriber(path: Path | None) -> Subscriber | None:
+    if path is None:
+        return None
+    from tools.subscription import read_file, read_profile
+
+    return read_profile(read_file(path)).subscriber
+
+
+def _loop(device: Device, report: Report, *, once: bool) -> None:
+    asked = False
+    while True:
+        device.settle()
+        report.state(device)
+        if once and device.at_rest:
+            if asked:
+                return
+            device.transmit(_STATUS)  # a card may have kept something for the next STATUS
+            asked = True
+            continue
+        wake = device.wake
+        time.sleep(_LONG if wake is None else max(0.0, min(wake - device.clock(), _LONG)))
+
