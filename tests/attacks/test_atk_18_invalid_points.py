@@ -8,6 +8,7 @@ The card must refuse every such point before its key meets it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -16,6 +17,7 @@ from apdu.keys.certificate import read_public_key
 from apdu.keys.ec import Curve
 from apdu.keys.entropy import SeededEntropy
 from emulator.entropy import CheckedEntropy
+from emulator.errors import CardError
 from tests.protocol.test_isd_p_keys import ISD_P, OTHER, ready
 from tests.scale import count
 from tests.support.fixtures import MakeLab
@@ -192,6 +194,46 @@ def test_atk_19_a_stuck_generator_gives_no_challenge(make_lab: MakeLab, name: st
     assert run(host, dp.second(dp.payload(bytes(16)))) in ("6985", "6A86")
     assert lab.open_isd_r().command("80CAFF2100").sw == 0x9000
     assert not lab.recorder.errors
+
+
+class Given:
+    """A generator that gives these blocks, one at each draw."""
+
+    def __init__(self, *blocks: bytes) -> None:
+        self._blocks = iter(blocks)
+
+    def draw(self, n: int) -> bytes:
+        return next(self._blocks)
+
+
+START, GOOD = bytes(range(8)), bytes(range(100, 116))
+
+
+@pytest.mark.parametrize(
+    "block, more, accepted",
+    [
+        (b"\x01" * 5 + bytes(range(2, 13)), GOOD, True),
+        (b"\x01" * 6 + bytes(range(2, 12)), GOOD, False),
+        (bytes(range(10)) + b"\x01" * 6, GOOD, False),
+        (bytes(range(50, 63)) + b"\x64" * 3, b"\x64" * 2 + GOOD[1:15], True),  # a run that goes on in the next draw
+        (bytes(range(50, 63)) + b"\x64" * 3, b"\x64" * 3 + GOOD[:13], False),
+        (START + bytes(8), GOOD, False),
+        (GOOD, GOOD[:8] + START, False),
+    ],
+)
+def test_atk_19_runs_and_repetitions_at_their_limits_and_an_alarm_that_stays(
+    block: bytes, more: bytes, accepted: bool
+) -> None:
+    entropy = CheckedEntropy(Given(START, block, more, *(bytes((number,)) + GOOD[1:] for number in range(9))))
+    drawn: list[bytes] = []
+    for _ in range(6):
+        with suppress(CardError):
+            drawn.append(entropy.draw(16))
+    if accepted:
+        assert drawn[:2] == [block, more]
+        assert len(drawn) == 6
+    else:
+        assert drawn == [block][: len(drawn)]  # nothing any more, though the source is good again
 
 
 def test_atk_19_a_million_challenges_are_unique_and_raise_no_alarm() -> None:
