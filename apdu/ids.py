@@ -42,7 +42,10 @@ def _hex(text: str, what: str) -> bytes:
 
 def swap_nibbles(value: bytes) -> bytes:
     """Exchange the two digits of every byte, as EF.ICCID and addresses are coded (TS 102 221 13.2)."""
-    return bytes((byte >> 4) | ((byte & 0x0F) << 4) for byte in value)
+    return bytes(value).translate(_SWAPPED)
+
+
+_SWAPPED = bytes((byte >> 4) | ((byte & 0x0F) << 4) for byte in range(256))
 
 
 class Tar(bytes):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Status words: the codes by name, and any two bytes as a typed value with name and meaning.
 
-Sources: ISO 7816-4 5.6, TS 102 221 10.2, TS 31.102 7.3, GPCS 11.1.3, SGP.02 4.1.
+Sources: ISO 7816-4 5.6, TS 102 221 10.2, TS 31.102 7.3, GPCS 11.1.3, SGP.02 4.1; TS 51.011 9.4 (class A0).
 """
 
 from __future__ import annotations
@@ -54,8 +54,17 @@ class SW(IntEnum):
     CLA_NOT_SUPPORTED = 0x6E00
     TECHNICAL_PROBLEM = 0x6F00
     TOOLKIT_BUSY = 0x9300
+    SIM_NO_EF_SELECTED = 0x9400
+    SIM_OUT_OF_RANGE = 0x9402
+    SIM_NOT_FOUND = 0x9404
+    SIM_INCONSISTENT = 0x9408
     ALGORITHM_NOT_SUPPORTED = 0x9484
     KEY_CHECK_VALUE_WRONG = 0x9485
+    SIM_NO_CHV = 0x9802
+    SIM_CHV_WRONG = 0x9804
+    SIM_CHV_CONTRADICTION = 0x9808
+    SIM_INVALIDATED = 0x9810
+    SIM_CHV_BLOCKED = 0x9840
     MAXIMUM_REACHED = 0x9850
     AKA_WRONG_MAC = 0x9862
     AKA_CONTEXT_NOT_SUPPORTED = 0x9864
@@ -104,11 +113,28 @@ _MEANINGS: Final[dict[int, str]] = {
     SW.TOOLKIT_BUSY: "the toolkit is busy",
     SW.ALGORITHM_NOT_SUPPORTED: "algorithm not supported",
     SW.KEY_CHECK_VALUE_WRONG: "the key check value is wrong",
+    SW.SIM_NO_EF_SELECTED: "no elementary file is selected",
+    SW.SIM_OUT_OF_RANGE: "the address or value is out of range",
+    SW.SIM_NOT_FOUND: "file or pattern not found",
+    SW.SIM_INCONSISTENT: "the file does not fit the command",
+    SW.SIM_NO_CHV: "no CHV is initialised",
+    SW.SIM_CHV_WRONG: "the access condition is not fulfilled, or the CHV is wrong",
+    SW.SIM_CHV_CONTRADICTION: "in contradiction with the state of the CHV",
+    SW.SIM_INVALIDATED: "in contradiction with the state of the file",
+    SW.SIM_CHV_BLOCKED: "the CHV is blocked",
     SW.MAXIMUM_REACHED: "the maximum value is reached",
     SW.AKA_WRONG_MAC: "authentication error: wrong MAC",
     SW.AKA_CONTEXT_NOT_SUPPORTED: "authentication error: security context not supported",
     SW.AKA_KEY_FRESHNESS: "key freshness failure",
     SW.AKA_NO_MEMORY: "authentication error: no memory",
+}
+
+
+_FAMILIES: Final = {
+    0x61: "BYTES_AVAILABLE",
+    0x6C: "WRONG_LE",
+    0x91: "PROACTIVE_COMMAND_PENDING",
+    0x9F: "BYTES_AVAILABLE",
 }
 
 
@@ -119,12 +145,12 @@ class StatusWord(int):
 
     @property
     def name(self) -> str:
-        """The constant's name, or the family's name for 61xx, 63Cx, 6Cxx and 91xx, or UNKNOWN."""
+        """The constant's name, or the family's name for 61xx, 63Cx, 6Cxx, 91xx and 9Fxx, or UNKNOWN."""
         if self in _MEANINGS:
             return SW(self).name
         if self & 0xFFF0 == 0x63C0:
             return "TRIES_LEFT"
-        return {0x61: "BYTES_AVAILABLE", 0x6C: "WRONG_LE", 0x91: "PROACTIVE_COMMAND_PENDING"}.get(self >> 8, "UNKNOWN")
+        return _FAMILIES.get(self >> 8, "UNKNOWN")
 
     @property
     def meaning(self) -> str:
@@ -137,6 +163,7 @@ class StatusWord(int):
         count = low or 256
         family = {
             0x61: f"{count} bytes wait for GET RESPONSE",
+            0x9F: f"{count} bytes wait for GET RESPONSE",
             0x6C: f"wrong Le: {count} bytes are there",
             0x91: f"done; a proactive command of {count} bytes waits",
         }

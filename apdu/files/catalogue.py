@@ -7,7 +7,7 @@ A card cannot be asked which files it has, so a tree is found by trying those th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from apdu.profile.templates.registry import TEMPLATES
@@ -105,6 +105,7 @@ def find(directory: str, text: str) -> Entry | None:
     return next((entry for entry in children(directory) if _plain(entry.name) == wanted), None)
 
 
+@lru_cache(maxsize=4096)
 def label(name: str) -> str:
     """A name as the specifications print it."""
     kind, _, rest = name.partition("-")

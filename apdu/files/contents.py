@@ -35,5 +35,7 @@ def brief(content: Content, data: bytes) -> str:
     """The contents in a few words; empty where they need more than that."""
     if not content.brief:
         return ""
-    items = read_contents(content, data)
-    return items[0].value if items else ""
+    if blank(data):
+        return "empty"
+    first = next(iter(content.decode(data[:_LIMIT])), None)
+    return "" if first is None else first.value

@@ -90,25 +90,23 @@ def utf8(data: bytes) -> str:
 
 
 _ACCESS: Final = (
-    # TS 31.102 4.2.5: bits of the two bytes of an access technology identifier
+    # TS 31.102 4.2.5: bits of the two bytes of an access technology identifier; two of them have variants
     (0x8000, "UTRAN"),
-    (0x4000, "E-UTRAN"),
-    (0x2000, "E-UTRAN WB-S1"),
-    (0x1000, "E-UTRAN NB-S1"),
     (0x0800, "NG-RAN"),
     (0x0400, "satellite NG-RAN"),
     (0x0200, "satellite E-UTRAN"),
-    (0x0080, "GSM"),
     (0x0040, "GSM COMPACT"),
     (0x0020, "cdma2000 HRPD"),
     (0x0010, "cdma2000 1xRTT"),
-    (0x0008, "EC-GSM-IoT"),
 )
+_E_UTRAN: Final = {0x4000: "E-UTRAN", 0x5000: "E-UTRAN NB-S1", 0x6000: "E-UTRAN WB-S1", 0x7000: "E-UTRAN"}
+_GSM: Final = {0x0080: "GSM, EC-GSM-IoT", 0x0084: "GSM", 0x0088: "EC-GSM-IoT", 0x008C: "GSM, EC-GSM-IoT"}
 
 
 def access_technologies(value: int) -> str:
     """The access technologies of an identifier in words."""
-    return flags(value, _ACCESS) or "none"
+    found = [flags(value & ~0x708C, _ACCESS), _E_UTRAN.get(value & 0x7000, ""), _GSM.get(value & 0x008C, "")]
+    return ", ".join(filter(None, found)) or "none"
 
 
 def flags(value: int, names: Iterable[tuple[int, str]]) -> str:

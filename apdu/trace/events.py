@@ -40,6 +40,7 @@ __all__ = [
     "Octets",
     "Side",
     "Withheld",
+    "checked_link",
     "freeze",
 ]
 
@@ -195,6 +196,25 @@ class LinkEvent(_Event):
     reader: str = ""
     """Which of several readers; empty where there is one."""
     extra: Mapping[str, Json] = field(default_factory=_no_fields)
+
+
+_LINK_FIELDS: Final = ("time", "layer", "side", "kind", "data", "reader", "extra")
+_put_time, _put_layer, _put_side, _put_kind, _put_data, _put_reader, _put_extra = (
+    vars(LinkEvent)[name].__set__ for name in _LINK_FIELDS
+)
+
+
+def checked_link(time: float, layer: str, side: str, kind: str, data: bytes, reader: str) -> LinkEvent:
+    """An event of values that a reader of traces has checked, in a third of the time that construction takes."""
+    event = LinkEvent.__new__(LinkEvent)
+    _put_time(event, time)
+    _put_layer(event, layer)
+    _put_side(event, side)
+    _put_kind(event, kind)
+    _put_data(event, data)
+    _put_reader(event, reader)
+    _put_extra(event, _NO_FIELDS)
+    return event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from apdu.trace.events import (
     Masked,
     Octets,
     Withheld,
+    checked_link,
 )
 from apdu.trace.redact import UNREDACTED, Redaction, Redactor
 
@@ -214,9 +215,7 @@ def from_line(line: str) -> AnyEvent:
     time, layer, side, kind, data, reader = plain.groups("")
     if len(data) % 2:
         raise DecodeError("is not hexadecimal", path=("data",))
-    return LinkEvent(
-        time=float(time), layer=layer, side=side, kind=kind, data=bytes.fromhex(data) if data else b"", reader=reader
-    )
+    return checked_link(float(time), layer, side, kind, bytes.fromhex(data) if data else b"", reader)
 
 
 def from_object(content: dict[str, object]) -> AnyEvent:

@@ -24,6 +24,7 @@ from tools.bench.pcsc import pcsc_metrics, pcsc_note
 from tools.bench.processes import IMPORT_NOTE, MEMORY_NOTE, process_metrics
 from tools.bench.provisioning import CACHES_NOTE, provisioning_metrics
 from tools.bench.report import Head, print_calibration, print_head, print_metric, print_notes, to_json
+from tools.bench.traces import trace_metrics
 from tools.text import thousands
 
 __all__ = ["run"]
@@ -57,6 +58,7 @@ def _measure(line: Line, profile: Path | None, effort: Effort, calibration: Cali
     job.station.modem.start()
     for metric in chain(
         command_metrics(card, job.station.lab, effort),
+        trace_metrics(card, effort),
         channel_metrics(effort),
         provisioning_metrics(line, effort),
         image_metrics(effort),

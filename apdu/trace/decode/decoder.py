@@ -110,14 +110,18 @@ class Decoder:
         return done
 
     def _command(self, state: _LinkState, event: LinkEvent) -> list[Entry]:
-        data = visible(event.data) or b""
-        if _continues(state, data):
-            assert state.open is not None
-            state.open.events += (event,)
+        octets = event.data
+        data = octets if isinstance(octets, bytes) else visible(octets) or b""
+        entry = state.open
+        if entry is None:
+            done: list[Entry] = []
+        elif _continues(state, entry, data):
+            entry.events += (event,)
             state.answered = False
             state.repeats = True
             return []
-        done = self._close(state)
+        else:
+            done = self._close(state)
         self._number += 1
         channel = channel_of(data[0]) if data else 0
         state.open = Exchange(
@@ -127,7 +131,7 @@ class Decoder:
             layer=Layer.APDU,
             function=self._function,
             events=(event,),
-            command=event.data,
+            command=octets,
             channel=channel,
             place=state.whereabouts.at(channel),
             _summarise=title,
@@ -151,27 +155,24 @@ class Decoder:
         if entry is None:
             return []
         state.open = None
-        command, response = visible(entry.command), visible(entry.response)
+        command: bytes | None
+        response: bytes | None
+        command, response = entry.command, entry.response  # type: ignore[assignment]  # nearly always bytes
+        if type(command) is not bytes or type(response) is not bytes:
+            command, response = visible(entry.command), visible(entry.response)
         if not state.answered:
             entry.findings += (_UNANSWERED,)
             state.answered = True
             response = response or None
         if command is not None:
-            entry.findings += outside(command, response, once=not state.repeats)
+            found = outside(command, response, once=not state.repeats)
+            if found:
+                entry.findings += found
             if response is not None and len(command) >= 4:
-                self._follow(state, entry, command, response)
-        entry.findings += channel_findings(entry)
+                _follow(state, entry, command, response)
+        if entry.protected is not None or entry.inner:
+            entry.findings += channel_findings(entry)
         return [entry]
-
-    def _follow(self, state: _LinkState, entry: Exchange, command: bytes, response: bytes) -> None:
-        plain, answer = command, response
-        if entry.protected is not None:
-            plain, answer = visible(entry.plain) or command, visible(entry.answer) or response
-        if len(plain) < 4 or len(answer) < 2:
-            return
-        sw = answer[-2] << 8 | answer[-1]
-        entry.target = state.whereabouts.follow(entry.channel, plain, sw, answer)
-        state.chains.take(entry, plain)
 
     # --- everything else
 
@@ -206,20 +207,30 @@ def _unfinished(exchange: Exchange) -> bool:
     return response is not None and len(response) >= 2 and response[-2] in (0x61, 0x6C)
 
 
-def _continues(state: _LinkState, command: bytes) -> bool:
-    """Whether a command belongs to the exchange before: GET RESPONSE after 61xx, or the repetition after 6Cxx."""
-    entry = state.open
-    if entry is None or not state.answered or len(entry.events) > _MAX_PARTS:
+def _follow(state: _LinkState, entry: Exchange, command: bytes, response: bytes) -> None:
+    """Note where an exchange leads: what it selects, and what its chain carries."""
+    if entry.protected is not None:
+        command, response = visible(entry.plain) or command, visible(entry.answer) or response
+    if len(command) >= 4 and len(response) >= 2:
+        sw = response[-2] << 8 | response[-1]
+        entry.target = state.whereabouts.follow(entry.channel, command, sw, response)
+        state.chains.take(entry, command)
+
+
+def _continues(state: _LinkState, entry: Exchange, command: bytes) -> bool:
+    """Whether a command belongs to the exchange before: GET RESPONSE after 61xx or 9Fxx, repetition after 6Cxx."""
+    if not state.answered:
         return False
-    response = visible(entry.response)
+    octets = entry.response
+    response = octets if isinstance(octets, bytes) else visible(octets)
     if response is None or len(response) < 2 or len(command) < 4:
         return False
-    if response[-2] == 0x61:
+    if response[-2] not in (0x61, 0x6C, 0x9F) or len(entry.events) > _MAX_PARTS:
+        return False
+    if response[-2] != 0x6C:
         return command[1] == _GET_RESPONSE and channel_of(command[0]) == entry.channel
-    if response[-2] == 0x6C:
-        before = visible(entry.command) or b""
-        return command[:4] == before[:4] or (command[1] == _GET_RESPONSE and state.repeats)
-    return False
+    before = visible(entry.command) or b""
+    return command[:4] == before[:4] or (command[1] == _GET_RESPONSE and state.repeats)
 
 
 def _joined(before: Octets, after: Octets) -> Octets:

@@ -211,7 +211,8 @@ class Exchange(Entry):
     @property
     def sw(self) -> int | None:
         """The status word of the answer; None when the trace has none."""
-        data = visible(self.answer) or visible(self.response)
+        octets = self.response if self.protected is None else self.protected.response_plain
+        data = octets if isinstance(octets, bytes) and octets else visible(octets) or visible(self.response)
         return None if data is None or len(data) < 2 else data[-2] << 8 | data[-1]
 
     @property

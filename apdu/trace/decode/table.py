@@ -9,6 +9,7 @@ decoder imports those of `rows`, and whoever brings a layer imports its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from apdu.command.apdu import CommandApdu
@@ -39,6 +40,8 @@ GSM: Final = 2
 _GSM_CLASS: Final = 0xA0
 _DONE: Final = 0x9000
 _EXTERNAL_AUTHENTICATE: Final = 0x82
+_HEADER: Final = 8
+"""Digits of a header: of a command that cannot be read nobody knows what may be shown."""
 _SECURE: Final = tuple(known is not None and known.secure for known in CLASSES)
 _KINDS: Final = tuple(
     GSM if cla == _GSM_CLASS else -1 if known is None else known.kind for cla, known in enumerate(CLASSES)
@@ -127,13 +130,18 @@ def title(exchange: Exchange) -> str:
     """The one line of an exchange."""
     seen = view(exchange)
     if seen is None:
-        text, sw = f"command that cannot be read {digits(exchange.plain)[:40]}", exchange.sw
+        text, sw = f"command that cannot be read {digits(exchange.plain)[:_HEADER]}", exchange.sw
     else:
         row, sw = find(seen.command), seen.sw
         text = _unknown(seen.command) if row is None else _titled(row, seen)
     if sw == _DONE:
         return text
-    return f"{text} (no response)" if sw is None else f"{text}: {StatusWord(sw)}"
+    return f"{text} (no response)" if sw is None else f"{text}: {_status(sw)}"
+
+
+@lru_cache(maxsize=1024)
+def _status(sw: int) -> str:
+    return str(StatusWord(sw))
 
 
 def _titled(row: Command, seen: View) -> str:
