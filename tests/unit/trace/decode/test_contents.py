@@ -52,7 +52,7 @@ PUBLISHED: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("ef-fplmn", "22F860330420", {"PLMN 1": "228 06", "PLMN 2": "334 020"}),
     ("ef-suci-calc-info",
      ("A00401010000A14A80010A81204E858C4D49D1343E6181284C47CA721730C98742CB7C6182D2E8126E08088D36"
-      "80010B8120D1BC365F4997D17CE4374E72181431CBFEBA9E1B98D7618F79D48561B144672A",
+      "80010B8120D1BC365F4997D17CE4374E72181431CBFEBA9E1B98D7618F79D48561B144672A"),
      {"scheme 1": "profile A, key 1", "scheme 2": "null scheme",
       "key 1": "identifier 10, 4E858C4D49D1343E6181284C47CA721730C98742CB7C6182D2E8126E08088D36",
       "key 2": "identifier 11, D1BC365F4997D17CE4374E72181431CBFEBA9E1B98D7618F79D48561B144672A"}),
@@ -96,11 +96,13 @@ def test_contents_in_words(file: str, content: str, meaning: dict[str, str]) -> 
 
 def test_services_stand_where_the_specification_puts_them() -> None:
     """Numbers of TS 31.102 4.2.8 and TS 31.103 4.2.7 that this project's own card acts on."""
-    places = {2: "Fixed", 10: "Short Message Storage", 12: "Parameters", 17: "Level 1", 19: "Provider Name",
-              27: "GSM Access", 28: "SMS-PP", 33: "shall be", 34: "Enabled Services", 38: "GSM security",
-              45: "PLMN Network", 51: "Display", 68: "Bootstrapping", 71: "Equivalent HPLMN", 85: "EPS Mobility",
-              91: "SM-over-IP", 99: "URI", 114: "From Preferred", 122: "5GS Mobility", 124: "identifier privacy", 125: "SUCI calculation",
-              126: "UAC", 129: "5GS Operator", 132: "URSP", 139: "ProSe", 146: "SNPN"}  # fmt: skip
+    places = {
+        2: "Fixed", 10: "Short Message Storage", 12: "Parameters", 17: "Level 1", 19: "Provider Name", 27: "GSM Access",
+        28: "SMS-PP", 33: "shall be", 34: "Enabled Services", 38: "GSM security", 45: "PLMN Network", 51: "Display",
+        68: "Bootstrapping", 71: "Equivalent HPLMN", 85: "EPS Mobility", 91: "SM-over-IP", 99: "URI",
+        114: "From Preferred", 122: "5GS Mobility", 124: "identifier privacy", 125: "SUCI calculation", 126: "UAC",
+        129: "5GS Operator", 132: "URSP", 139: "ProSe", 146: "SNPN",
+    }  # fmt: skip
     for number, part in places.items():
         assert part in UST[number - 1], number
     assert len(UST) == 146
