@@ -59,6 +59,12 @@ def test_what_is_selected_shows_in_the_prompt(bench: Bench) -> None:
     assert turns[1].output == "MF/ADF.USIM/EF.IMSI  6F07  transparent 9 SFI 07\n"
 
 
+def test_a_list_of_applications_that_is_none_keeps_nobody_out(bench: Bench) -> None:
+    bench.run("fs", "update", "EF.DIR", "617F4F", "--record", 1, "--adm", ADM1)
+    assert bench.say("pwd") == "MF\n"
+    assert "127 bytes" in bench.say("select EF.DIR", "read_record_decoded 1")
+
+
 def test_a_select_that_fails_leaves_what_was_selected(bench: Bench) -> None:
     turns = bench.talk("select ADF.USIM/EF.IMSI", "select MF/DF.TELECOM/EF.NOPE", "read_binary", "select EF.NOPE")
     assert "neither a file identifier" in turns[1].output

@@ -100,8 +100,9 @@ class Session:
         """Begin at the MF, where there is one."""
         self.present.clear()
         self.applications = ()
-        with suppress(ToolError, StatusError):  # no profile is enabled
+        with suppress(M2mError):  # a list that is refused or cannot be read is missed by completion only
             self.applications = self.files.applications()
+        with suppress(ToolError, StatusError):  # no profile is enabled
             self._lane.enter(self.files.root())
 
     def _notice(self, event: Event) -> None:
