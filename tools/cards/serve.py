@@ -42,12 +42,12 @@ class _Watch:
             click.echo(text, err=True)
 
 
-def parse_address(text: str | None) -> tuple[str, int]:
+def parse_address(text: str | None, default: int = DEFAULT_PORT) -> tuple[str, int]:
     """HOST:PORT, HOST or :PORT; ToolError for anything else."""
     host, _, port = (text or "").rpartition(":") if text and ":" in text else (text or "", "", "")
     if port and not (port.isdecimal() and 0 < int(port) < 1 << 16):
-        raise ToolError(f"{text} is no address: give HOST:PORT, for example {_HOST}:{DEFAULT_PORT}")
-    return host.strip("[]") or _HOST, int(port or DEFAULT_PORT)
+        raise ToolError(f"{text} is no address: give HOST:PORT, for example {_HOST}:{default}")
+    return host.strip("[]") or _HOST, int(port or default)
 
 
 def serve(path: Path, vpcd: str | None) -> None:

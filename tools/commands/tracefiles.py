@@ -47,4 +47,43 @@ def convert(file: Path, output: Path, to: str | None, unredacted: bool) -> None:
     convert_trace(file, Output(output, to, unredacted=unredacted))
 
 
-FILES: Final[tuple[click.Command, ...]] = (convert,)
+@click.command()
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.option(
+    "-r", "--reader", metavar="TEXT", help="Show it only readers whose name contains TEXT, or virtual:FILE.card."
+)
+@click.option(
+    "--gsmtap", is_flag=False, flag_value="", metavar="[HOST:PORT]", help="Listen for GSMTAP over UDP instead."
+)
+@_OUTPUT
+@_TO
+@_UNREDACTED
+def record(
+    command: tuple[str, ...], reader: str | None, gsmtap: str | None, output: Path, to: str | None, unredacted: bool
+) -> None:
+    """Write what a program says to cards, or what comes by GSMTAP.
+
+    COMMAND is any program in Python that uses pyscard; it runs unchanged, and its exit code is that of this command.
+    --gsmtap listens on 127.0.0.1:4729, where simtrace2-sniff and others send to; Ctrl-C ends it.
+
+    \b
+    euicc trace record -o trace.jsonl -- ykman info
+    euicc trace record -o trace.jsonl -r virtual:my.card -- python3 script.py
+    euicc trace record -o trace.pcapng --gsmtap
+    """
+    from tools.trace.output import Output
+
+    written = Output(output, to, unredacted=unredacted)
+    if (gsmtap is None) == (not command):
+        raise click.UsageError("give either -- COMMAND or --gsmtap")
+    if gsmtap is not None:
+        from tools.trace.listen import record_gsmtap
+
+        record_gsmtap(gsmtap, written)
+        return
+    from tools.trace.record import record_command
+
+    raise SystemExit(record_command(command, reader, written))
+
+
+FILES: Final[tuple[click.Command, ...]] = (convert, record)
