@@ -9,7 +9,7 @@ import pytest
 
 from apdu.errors import DecodeError
 from apdu.trace.events import AnyEvent, HeaderEvent, LinkEvent, Masked, Withheld
-from apdu.trace.jsonl import from_line
+from apdu.trace.jsonl import dump_json, from_line, to_line, to_object
 from apdu.trace.sources import Damage, Item, Source, detect
 from apdu.trace.sources.hexpairs import HexSource
 from apdu.trace.sources.jsonl import JsonlSource
@@ -154,6 +154,7 @@ def test_the_fast_way_reads_what_the_general_one_reads(line: str) -> None:
     spaced = line.replace('":', '": ')  # which is not the canonical form
     event: AnyEvent = from_line(line)
     assert event == from_line(spaced)
+    assert to_line(event) == dump_json(to_object(event)) == line
 
 
 def test_a_line_without_end_is_left_out() -> None:
