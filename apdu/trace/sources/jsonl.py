@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from apdu.errors import DecodeError
 from apdu.trace.jsonl import from_line
@@ -16,13 +16,13 @@ __all__ = ["JsonlSource"]
 class JsonlSource(LineSource):
     """Reads `apdu.trace.jsonl`."""
 
-    def _line(self, line: bytes) -> Iterator[Item]:
+    def _line(self, line: bytes) -> Iterable[Item]:
+        if not line or line.isspace():
+            return ()
         try:
-            text = line.decode("utf-8")
-            if text and not text.isspace():
-                yield from_line(text)
+            return (from_line(line.decode("utf-8")),)
         except UnicodeDecodeError:
-            yield self._damage("is not text")
+            return (self._damage("is not text"),)
         except DecodeError as error:
-            yield self._damage(str(error))
+            return (self._damage(str(error)),)
 

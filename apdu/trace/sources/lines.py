@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from apdu.trace.sources.source import Damage, Item
@@ -14,6 +14,7 @@ __all__ = ["MAX_LINE", "LineSource", "hex_bytes"]
 MAX_LINE: Final = 1 << 20
 """Longer lines are left out: seven times the longest command in hexadecimal."""
 _SEPARATORS: Final = str.maketrans("", "", " \t:,-")
+_TOO_LONG: Final = f"is longer than {MAX_LINE} bytes"
 
 
 def hex_bytes(text: str) -> bytes | None:
@@ -44,7 +45,12 @@ class LineSource(ABC):
         yield from self._take(bytes(self._rest), ended=True)
         last = others.pop()
         for line in others:
-            yield from self._take(line, ended=True)
+            self._number += 1
+            if len(line) <= MAX_LINE:
+                yield from self._line(line.removesuffix(b"\r"))
+            else:
+                yield self._damage(_TOO_LONG)
+            self._start += len(line) + 1
         self._keep(last)
 
     def end(self) -> Iterator[Item]:
@@ -64,7 +70,7 @@ class LineSource(ABC):
         self._rest.clear()
         dropped, self._dropped = self._dropped, 0
         if dropped or len(line) > MAX_LINE:
-            yield self._damage(f"is longer than {MAX_LINE} bytes")
+            yield self._damage(_TOO_LONG)
         else:
             yield from self._line(line.removesuffix(b"\r"))
         self._start += dropped + len(line) + ended
@@ -74,7 +80,7 @@ class LineSource(ABC):
         return Damage(offset=self._start, number=self._number, reason=reason, clause=clause)
 
     @abstractmethod
-    def _line(self, line: bytes) -> Iterator[Item]:
+    def _line(self, line: bytes) -> Iterable[Item]:
         """What one line is; it has no end any more."""
 
     def _finish(self) -> Iterator[Item]:

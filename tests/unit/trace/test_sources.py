@@ -146,7 +146,7 @@ def test_own_lines() -> None:
     "line",
     [
         '{"event":"link","time":-0.5,"layer":"","side":"a b","kind":"!#[]~","data":"00FF","reader":"R 1"}',
-        '{"event":"link","time":123456789012345.123,"layer":"apdu","side":"card","kind":"power-off"}',
+        '{"event":"link","time":123456789012345.5,"layer":"apdu","side":"card","kind":"power-off"}',
         '{"event":"link","time":0.0,"layer":"apdu","side":"card","kind":"response","reader":"R"}',
     ],
 )
