@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Container
 
 from apdu.cat.catalogue import COMMANDS
-from apdu.cat.codes import GeneralResult
-from apdu.cat.comprehension import Result
+from apdu.cat.codes import Device, GeneralResult
+from apdu.cat.comprehension import CommandDetails, DeviceIdentities, Result
 from apdu.cat.proactive import ProactiveCommand
 from apdu.cat.response import TerminalAnswer
 from apdu.errors import DecodeError, M2mError, MissingError
 from apdu.tlv.scan import read_comprehension_header, split
 
-__all__ = ["Refusal", "answer", "understand"]
+__all__ = ["Refusal", "addressed", "answer", "understand"]
 
 
 class Refusal(M2mError):
@@ -31,6 +31,18 @@ def answer(
     return TerminalAnswer.to(command, Result(general, additional))
 
 
+def addressed(raw: bytes) -> ProactiveCommand:
+    """What all commands share; of a broken one at least the details, with which it can be answered."""
+    try:
+        return ProactiveCommand.from_tlv(raw)
+    except DecodeError:
+        start = 2 if raw[1:2] < b"\x80" else 3
+        if raw[:1] != b"\xd0" or raw[start : start + 2] not in (b"\x81\x03", b"\x01\x03") or len(raw) < start + 5:
+            raise
+    details = CommandDetails.from_bytes(raw[start + 2 : start + 5])
+    return ProactiveCommand(details=details, devices=DeviceIdentities(Device.UICC, Device.TERMINAL))
+
+
 def understand(raw: bytes, common: ProactiveCommand) -> tuple[ProactiveCommand, bool]:
     """The command in the class of its type, and whether objects were passed over that need not be comprehended.
 
@@ -39,10 +51,10 @@ def understand(raw: bytes, common: ProactiveCommand) -> tuple[ProactiveCommand, 
     declared = COMMANDS.get(common.details.type)
     if declared is None:
         raise Refusal(GeneralResult.TYPE_NOT_UNDERSTOOD)
-    others = _others(split(raw)[0].value, declared.declared())
-    if any(others):
-        raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)
     try:
+        others = _others(split(raw)[0].value, declared.declared())
+        if any(others):
+            raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)
         return declared.from_tlv(raw), bool(others)
     except MissingError:
         raise Refusal(GeneralResult.VALUES_MISSING) from None

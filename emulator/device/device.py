@@ -31,7 +31,7 @@ from apdu.sms.address import Address
 from apdu.sms.tpdu import Deliver, DeliverReport
 from apdu.trace import Clock
 from emulator.device import events
-from emulator.device.answers import Refusal, understand
+from emulator.device.answers import Refusal, addressed, understand
 from emulator.device.bip import BIP_COMMANDS, BipHandler
 from emulator.device.handlers import HANDLERS, announced
 from emulator.device.link import CardLink
@@ -234,7 +234,7 @@ class Device:
     def carry_out(self, modem: Modem, raw: bytes) -> ProactiveCommand:
         """Deal with a command that was fetched, now or when its delay is over."""
         try:
-            common = ProactiveCommand.from_tlv(raw)
+            common = addressed(raw)
         except DecodeError as error:  # without its number nothing can be answered
             raise RemoteProtocolError(f"the card's proactive command cannot be read ({error})") from None
         reaction = self.policy.reaction(common.details.type)
@@ -256,7 +256,7 @@ class Device:
         if self._held is None or self.clock() < self._held[0]:
             return False
         raw, self._held = self._held[1], None
-        self._carry_out(raw, ProactiveCommand.from_tlv(raw))
+        self._carry_out(raw, addressed(raw))
         return True
 
     def _carry_out(self, raw: bytes, common: ProactiveCommand) -> None:

@@ -13,6 +13,7 @@ from apdu.cat.commands import PollingOff, PollInterval, ProvideLocalInformation,
 from apdu.cat.response import TerminalAnswer
 from apdu.cat.terminal import Facility
 from apdu.cat.values import Duration
+from apdu.errors import EncodeError
 from apdu.sms.coding import write_time
 from emulator.device.answers import Refusal, answer
 from emulator.device.timers import TIMERS
@@ -99,7 +100,11 @@ def _access_technology(device: Device, said: TerminalAnswer) -> TerminalAnswer:
 
 
 def _date_time(device: Device, said: TerminalAnswer) -> TerminalAnswer:
-    return replace(said, date_time=write_time(datetime.fromtimestamp(device.clock(), device.settings.zone)))
+    now = datetime.fromtimestamp(device.clock(), device.settings.zone)
+    try:
+        return replace(said, date_time=write_time(now))
+    except EncodeError:  # a clock that was never set
+        raise Refusal(GeneralResult.TERMINAL_UNABLE, bytes((TerminalProblem.NO_CAUSE,))) from None
 
 
 _TOLD: Final[dict[int, Callable[[Device, TerminalAnswer], TerminalAnswer]]] = {

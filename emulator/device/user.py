@@ -113,6 +113,8 @@ def get_inkey(device: Device, command: GetInkey) -> TerminalAnswer:
 def get_input(device: Device, command: GetInput) -> TerminalAnswer:
     """A text of the length that the card wants."""
     _readable(command.text)
+    if command.default is not None:
+        _readable(command.default)
     if command.length.minimum > command.length.maximum:
         raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)
     text = device.user.text(command)

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from emulator.memory.image import ImageBackend
 from tests.pcsc.service import Server
 from tests.support.flow import flow_lab
-from tests.support.profile import ADM1, subscriber
+from tests.support.profile import ADM1, PIN1, subscriber
 from tools.cards.make import key_text
 from tools.cli import main
 
@@ -26,6 +26,7 @@ COMMANDS = [
     ["fs", "update", "ADF.USIM/EF.SPN", "0158", "--adm", ADM1],
     ["fs", "read", "ADF.USIM/EF.SPN"],
     ["script", "run", "-"],
+    ["device", "run", "--once", "--subscriber", "FIRST", "--pin", PIN1],
     ["profile", "install", "SECOND", "--trust", "TRUST", "-k"],
     ["profile", "list", "-k"],
     ["card", "info", "-k"],
@@ -50,7 +51,9 @@ def test_the_same_through_pcscd_and_in_process(server: Server, twin: Path, tmp_p
     package, trust = tmp_path / "second.der", tmp_path / "made.card.pem"
     package.write_bytes(subscriber(2).package)
     assert CliRunner().invoke(main, ["card", "new", str(tmp_path / "made.card")]).exit_code == 0
-    places = {"SECOND": str(package), "TRUST": str(trust)}
+    first = tmp_path / "first.der"
+    first.write_bytes(subscriber(1).package)
+    places = {"FIRST": str(first), "SECOND": str(package), "TRUST": str(trust)}
     wait_for_card()
     for command in COMMANDS:
         filled = [places.get(word, word) for word in command]

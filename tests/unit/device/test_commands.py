@@ -75,6 +75,8 @@ EXCHANGES: list[tuple[str, str, str]] = [
     ("display text 1.9, null text", vectors.DISPLAY_TEXT_191, "8103012180 82028281 830132"),
     ("display text 5.1", "D01A 8103012180 82028102 8D0B0442617369632049636F6E 9E020001", "8103012180 82028281 830104"),
     ("get inkey yes/no", "D015 8103012204 82028182 8D0A04456E74657220222B22", "8103012204 82028281 830100 8D020401"),
+    ("get input", "D016 8103012300 82028182 8D00 91020310 970404333231", "8103012300 82028281 830100 8D0404333231"),
+    ("get input, bad default", "D016 8103012300 82028182 8D00 91020310 97040C333231", "8103012300 82028281 830132"),
     ("more time", "D009 8103010200 82028182", "8103010200 82028281 830100"),
     ("poll interval 1.1", "D00D 8103010300 82028182 84020114", "8103010300 82028281 830100 84020114"),
     ("polling off", "D009 8103010400 82028182", "8103010400 82028281 830100"),
@@ -129,7 +131,7 @@ def test_terminal_response(command: str, response: str) -> None:
 
 def test_every_type_is_asked_here() -> None:
     asked = {bytes.fromhex(command)[5] for _, command, _ in EXCHANGES}
-    assert set(HANDLERS) <= asked | {CommandType.REFRESH, CommandType.GET_INPUT}
+    assert set(HANDLERS) <= asked | {CommandType.REFRESH}
 
 
 @pytest.mark.parametrize(

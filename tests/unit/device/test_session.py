@@ -118,6 +118,17 @@ def test_proactive_command_that_cannot_be_read() -> None:
         on.poll()
 
 
+@pytest.mark.parametrize(
+    "broken, result",
+    [("D00A 8103012100 8202 81 82 8D", "32"), ("D02A 8103012100 82028182", "32"), ("D005 8103012100", "36")],
+)
+def test_broken_command_whose_details_can_be_read_is_answered(broken: str, result: str) -> None:
+    on = Bench()
+    on.card.queue.append(bytes.fromhex(broken))
+    on.poll()
+    assert [reply.hex() for reply in on.card.answers] == ["8103012100820282818301" + result]
+
+
 # --- timers
 
 
