@@ -58,16 +58,24 @@ _TRACE: Final = click.argument("path", metavar="FILE", type=click.Path(dir_okay=
 _UNREDACTED: Final = click.option("--unredacted", is_flag=True, help="Show keys, PINs and other secrets too.")
 
 
+_KEYS: Final = click.option(
+    "--keys",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keys of secure channels: TOML, or the image of the card (FILE.card).",
+)
+
+
 def _origin_options(command: F) -> F:
-    """FILE, and how much of it may be seen."""
-    decorated: F = _TRACE(_UNREDACTED(command))
+    """FILE, the keys for it, and how much of it may be seen."""
+    decorated: F = _TRACE(_KEYS(_UNREDACTED(command)))
     return decorated
 
 
-def _origin(path: Path, unredacted: bool) -> Origin:
+def _origin(path: Path, unredacted: bool, keys: Path | None) -> Origin:
     from tools.trace.pipeline import Origin
 
-    return Origin(path, unredacted=unredacted)
+    return Origin(path, unredacted=unredacted, keys=keys)
 
 
 _CONDITIONS: Final = (
@@ -131,6 +139,7 @@ def _condition_options(command: F) -> F:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object per entry instead, with all layers.")
 def show(
     path: Path,
+    keys: Path | None,
     unredacted: bool,
     layers: tuple[str, ...],
     follow: bool,
@@ -161,13 +170,13 @@ def show(
         absolute=absolute,
         colour=not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty(),
     )
-    run(_origin(path, unredacted), Conditions(**conditions), options)
+    run(_origin(path, unredacted, keys), Conditions(**conditions), options)
 
 
 @click.command()
 @_origin_options
 @json_option
-def stats(path: Path, unredacted: bool, as_json: bool) -> None:
+def stats(path: Path, keys: Path | None, unredacted: bool, as_json: bool) -> None:
     """Count what a trace holds.
 
     By command, status word, function, layer and reader; how long the card took (from a command to the last part of its
@@ -175,7 +184,7 @@ def stats(path: Path, unredacted: bool, as_json: bool) -> None:
     """
     from tools.trace.statview import show_statistics
 
-    show_statistics(_origin(path, unredacted), as_json=as_json)
+    show_statistics(_origin(path, unredacted, keys), as_json=as_json)
 
 
 _OUTPUT_TYPE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -186,7 +195,9 @@ _OUTPUT_TYPE: Final = click.Path(dir_okay=False, path_type=Path)
 @click.option("-o", "--output", type=_OUTPUT_TYPE, metavar="FILE", help="Write there instead of standard output.")
 @click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), help="svg for FILE.svg, else mermaid.")
 @click.option("--limit", type=click.IntRange(1), default=500, show_default=True, metavar="N", help="Steps at the most.")
-def diagram(path: Path, unredacted: bool, output: Path | None, form: str | None, limit: int) -> None:
+def diagram(
+    path: Path, keys: Path | None, unredacted: bool, output: Path | None, form: str | None, limit: int
+) -> None:
     """Draw a trace as a ladder of card, device, SM-SR and SM-DP.
 
     Commands that repeat one behind the other are one step. Mermaid is text that many programs draw, among them those
@@ -198,7 +209,7 @@ def diagram(path: Path, unredacted: bool, output: Path | None, form: str | None,
     from tools.trace.diagram import draw
 
     by_name = "svg" if output is not None and output.suffix.lower() == ".svg" else "mermaid"
-    draw(_origin(path, unredacted), output, form or by_name, limit)
+    draw(_origin(path, unredacted, keys), output, form or by_name, limit)
 
 
 @click.command()
@@ -207,7 +218,7 @@ def diagram(path: Path, unredacted: bool, output: Path | None, form: str | None,
 @click.option(
     "--limit", type=click.IntRange(1), default=20_000, show_default=True, metavar="N", help="Entries at the most."
 )
-def report(path: Path, unredacted: bool, output: Path, limit: int) -> None:
+def report(path: Path, keys: Path | None, unredacted: bool, output: Path, limit: int) -> None:
     """Write a trace as one HTML file that needs nothing else.
 
     Findings, a ladder of who said what to whom, entries with all layers, search and filters, statistics with plots.
@@ -219,7 +230,7 @@ def report(path: Path, unredacted: bool, output: Path, limit: int) -> None:
     """
     from tools.trace.report.command import write_report
 
-    write_report(_origin(path, unredacted), output, limit)
+    write_report(_origin(path, unredacted, keys), output, limit)
 
 
 VIEWS: Final[tuple[click.Command, ...]] = (show, stats, diagram, report)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a trace file to decoded entries, one after the other: read, hide secrets, decode."""
+"""From a trace file to decoded entries, one after the other: read, open secure channels, hide secrets, decode."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Final
 
 from apdu.trace.decode import Decoder, Entry
 from apdu.trace.redact import UNREDACTED, Redaction, Redactor
+from apdu.trace.unwrap import KeyRing, Unwrapper
+from tools.trace.keys import load_keys
 from tools.trace.open import Damage, Item, read_trace
 
 __all__ = ["Origin", "Pipeline", "entries"]
@@ -25,6 +27,8 @@ class Origin:
 
     path: Path
     unredacted: bool = False
+    keys: Path | None = None
+    """A key file or a card image."""
 
 
 class Pipeline:
@@ -36,6 +40,7 @@ class Pipeline:
 
     def __init__(self, origin: Origin) -> None:
         self._redaction: Redaction = UNREDACTED if origin.unredacted else Redactor()
+        self._unwrapper = Unwrapper(KeyRing() if origin.keys is None else load_keys(origin.keys))
         self._decoder = Decoder()
         self._count = 0
         self._next = 1
@@ -44,7 +49,7 @@ class Pipeline:
     def run(self, items: Iterable[Item]) -> Iterator[Entry]:
         """The entries of a whole trace."""
         for item in items:
-            for entry in self._decoded(item):
+            for entry in self._unwrapped(item):
                 if entry.number == self._next:
                     self._next += 1
                     yield entry
@@ -53,7 +58,8 @@ class Pipeline:
                 else:
                     heappush(self._waiting, (entry.number, entry))
                 yield from self._due(_PATIENCE)
-        for entry in self._decoder.flush():
+        last = [entry for item in self._unwrapper.close() for entry in self._decoded(item)]
+        for entry in (*last, *self._decoder.flush()):
             heappush(self._waiting, (entry.number, entry))
         yield from self._due(0)
 
@@ -63,7 +69,8 @@ class Pipeline:
         yield from self._due(0)
 
     def _settle(self) -> None:
-        for entry in self._decoder.settle():
+        complete = [entry for item in self._unwrapper.flush() for entry in self._decoded(item)]
+        for entry in (*complete, *self._decoder.settle()):
             heappush(self._waiting, (entry.number, entry))
 
     def _due(self, patience: int) -> Iterator[Entry]:
@@ -75,6 +82,13 @@ class Pipeline:
             number, entry = heappop(waiting)
             self._next = max(self._next, number + 1)
             yield entry
+
+    def _unwrapped(self, item: Item) -> list[Entry]:
+        """An item with what its secure channels carried."""
+        opened = self._unwrapper.feed(item)
+        if len(opened) == 1:
+            return self._decoded(opened[0])
+        return [entry for each in opened for entry in self._decoded(each)]
 
     def _decoded(self, item: Item) -> list[Entry]:
         self._count += 1

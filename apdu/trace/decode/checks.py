@@ -7,12 +7,12 @@ from functools import cache
 from typing import Final
 
 from apdu.command.status import StatusWord
-from apdu.trace.decode.model import Finding, Severity
+from apdu.trace.decode.finding import finding
+from apdu.trace.decode.model import Finding
+from apdu.trace.rules.table import Rules
 
 __all__ = ["outside"]
 
-_LENGTHS: Final = "ISO/IEC 7816-3 12.1.2"
-_STATUS: Final = "ISO/IEC 7816-4 5.6"
 _NONE: Final[tuple[Finding, ...]] = ()
 _DONE: Final = 0x90
 _WITH_DATA: Final = frozenset((0x61, 0x62, 0x63, 0x90, 0x91, 0x92, 0x9E, 0x9F))
@@ -24,21 +24,21 @@ def outside(command: bytes, response: bytes | None, *, once: bool) -> tuple[Find
     size = len(command)
     found = _NONE
     if size < 4:
-        found = (Finding(Severity.ERROR, f"a command of {size} bytes has no header", _LENGTHS),)
+        found = (finding(Rules.COMMAND_FORM, f"{size} bytes"),)
     elif size > 5 and not _fits(command, size):
-        found = (Finding(Severity.ERROR, "the length of the command is not what its length field says", _LENGTHS),)
+        found = (finding(Rules.COMMAND_LENGTH),)
     if response is None:
         return found
     data = len(response) - 2
     if data < 0:
-        return (*found, Finding(Severity.ERROR, f"a response of {data + 2} bytes has no status word", _STATUS))
+        return (*found, finding(Rules.RESPONSE_FORM, f"{data + 2} bytes"))
     sw1 = response[-2]
     if sw1 != _DONE or response[-1]:
         found += _of_status(sw1 << 8 | response[-1])
         if data and sw1 not in _WITH_DATA:
-            found += (Finding(Severity.ERROR, f"data stand beside status word {sw1:02X}{response[-1]:02X}", _STATUS),)
+            found += (finding(Rules.DATA_WITH_ERROR, f"{data} bytes with {sw1:02X}{response[-1]:02X}"),)
     if data and once and size == 5 and data > (command[4] or 256):
-        found += (Finding(Severity.ERROR, f"{data} bytes where {command[4]} were asked for", _LENGTHS),)
+        found += (finding(Rules.LONG, f"{data} of {command[4] or 256}"),)
     return found
 
 
@@ -56,9 +56,9 @@ def _fits(command: bytes, size: int) -> bool:
 def _of_status(sw: int) -> tuple[Finding, ...]:
     word = StatusWord(sw)
     if sw >> 12 not in (0x6, 0x9) or sw >> 8 == 0x60:
-        return (Finding(Severity.ERROR, f"{sw:04X} is no status word", _STATUS),)
+        return (finding(Rules.NO_STATUS, f"{sw:04X}"),)
     if sw >> 8 == 0x6F:
-        return (Finding(Severity.WARNING, f"the card failed: {word}", _STATUS),)
+        return (finding(Rules.CARD_FAILED, str(word)),)
     if word.name == "UNKNOWN":
-        return (Finding(Severity.NOTE, f"status word {sw:04X} is not known here", _STATUS),)
+        return (finding(Rules.UNKNOWN_STATUS, f"{sw:04X}"),)
     return _NONE

@@ -18,6 +18,7 @@ from apdu.trace.decode.checks import outside
 from apdu.trace.decode.detail import detail
 from apdu.trace.decode.happenings import damaged, happening
 from apdu.trace.decode.model import Entry, Exchange, Finding, Link, Severity, visible
+from apdu.trace.decode.rules import LinkRules
 from apdu.trace.decode.table import title
 from apdu.trace.decode.where import Whereabouts, channel_of
 from apdu.trace.events import AnyEvent, ChannelEvent, FunctionEvent, Layer, LinkEvent, LinkKind, Octets
@@ -43,6 +44,7 @@ class _LinkState:
     """The command under way is GET RESPONSE, or the same one with the right Le."""
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     chains: Chains = field(default_factory=Chains)
+    rules: LinkRules = field(default_factory=LinkRules)
 
 
 class Decoder:
@@ -106,6 +108,7 @@ class Decoder:
             if kind != LinkKind.PPS:
                 state.whereabouts.reset()
                 state.chains.reset()
+                state.rules.reset(event.data)
             done.append(self._happening(event, state.link))
         return done
 
@@ -172,6 +175,10 @@ class Decoder:
                 _follow(state, entry, command, response)
         if entry.protected is not None or entry.inner:
             entry.findings += channel_findings(entry)
+        if response is not None and command is not None:
+            found = state.rules.check(entry, command, response)
+            if found:
+                entry.findings += found
         return [entry]
 
     # --- everything else

@@ -101,6 +101,60 @@ class Rules:
     T_PADDING: Final = Rule("scp03t-padding", _ERROR, "SGP.02 4.1.3.3", "the decrypted data are not padded")
     T_LENGTH: Final = Rule("scp03t-length", _ERROR, "SGP.02 4.1.3.3", "a TLV of a length that no protected data have")
     T_NO_SESSION: Final = Rule("scp03t-no-session", _ERROR, "SGP.02 4.1.3.3", "data were accepted outside a session")
+    # --- transport
+    COMMAND_FORM: Final = Rule("command-form", _ERROR, "ISO/IEC 7816-3 12.1.2", "a command without a header")
+    COMMAND_LENGTH: Final = Rule(
+        "command-length", _ERROR, "ISO/IEC 7816-3 12.1.2", "the command is not as long as its length field says"
+    )
+    RESPONSE_FORM: Final = Rule("response-form", _ERROR, "ISO/IEC 7816-4 5.6", "a response without a status word")
+    DATA_WITH_ERROR: Final = Rule(
+        "data-with-error", _ERROR, "ISO/IEC 7816-4 5.6", "data beside a status word that says there are none"
+    )
+    LONG: Final = Rule("response-long", _ERROR, "ISO/IEC 7816-3 12.1.2", "more bytes than Le asked for")
+    NO_STATUS: Final = Rule("no-status-word", _ERROR, "ISO/IEC 7816-4 5.6", "this is no status word")
+    UNKNOWN_STATUS: Final = Rule("status-unknown", _NOTE, "ISO/IEC 7816-4 5.6", "a status word that is not known here")
+    CARD_FAILED: Final = Rule("card-failed", _WARNING, "ISO/IEC 7816-4 5.6", "the card failed")
+    NOT_CONTINUED: Final = Rule(
+        "response-not-fetched", _WARNING, "TS 102 221 7.3.1.1", "61xx: the rest of the response was not asked for"
+    )
+    NOT_REPEATED: Final = Rule(
+        "command-not-repeated", _NOTE, "TS 102 221 7.3.1.1", "6Cxx: the command was not sent again with the right Le"
+    )
+    NOTHING_WAITS: Final = Rule(
+        "get-response", _ERROR, "TS 102 221 7.3.1.1", "GET RESPONSE was answered although nothing waited"
+    )
+    SHORT: Final = Rule(
+        "response-short", _ERROR, "TS 102 221 10.1.6", "fewer bytes than Le, and no warning or 6Cxx that says so"
+    )
+    CHANNEL: Final = Rule(
+        "channel-not-open", _ERROR, "TS 102 221 10.1.1", "a command was accepted on a logical channel that is not open"
+    )
+    STATUS: Final = Rule(
+        "status-word", _WARNING, "TS 102 221 10.2.2; GPCS 11.1.3", "this command does not have this status word"
+    )
+    # --- contents
+    TEMPLATE: Final = Rule(
+        "template", _ERROR, "TS 102 221 11.1.1.3; GPCS 11.9.3.1", "SELECT answered a malformed template"
+    )
+    STORE_BLOCK: Final = Rule(
+        "store-data-block", _ERROR, "GPCS 11.11.2.2", "a STORE DATA block out of its order was accepted"
+    )
+    PIN_TRIES: Final = Rule(
+        "pin-tries", _ERROR, "TS 102 221 9.5.1", "the retry counter is not what the verifications before leave of it"
+    )
+    # --- toolkit
+    FETCH_LENGTH: Final = Rule(
+        "fetch-length", _WARNING, "TS 102 221 7.4.2.1", "FETCH with another length than 91xx announced"
+    )
+    PROACTIVE: Final = Rule("proactive-command", _ERROR, "TS 102 223 6.6", "the proactive command is malformed")
+    TERMINAL_RESPONSE: Final = Rule(
+        "terminal-response", _WARNING, "TS 102 223 6.8.1", "TERMINAL RESPONSE to another command than the one fetched"
+    )
+    NOT_FETCHED: Final = Rule("not-fetched", _NOTE, "TS 102 221 7.4.2.1", "the proactive command was not fetched")
+    # --- authentication
+    AUTN_TWICE: Final = Rule("autn-twice", _ERROR, "TS 33.102 6.3.3", "the same AUTN was accepted twice")
+    AUTN_MAC: Final = Rule("autn-mac", _WARNING, "TS 33.102 6.3.3", "the MAC of AUTN does not verify: another key")
+    # --- profiles
     PROFILE: Final = Rule("profile-malformed", _WARNING, "SAIP 7", "the profile package cannot be read")
 
 

@@ -79,7 +79,7 @@ class LinkFollower:
         self._counters = Counters()
         self._channels: dict[int, _Channel] = {}
         self._domains: dict[bytes, Scp03t] = {}
-        self._downloads: dict[bytes, Download] = {}
+        self._downloads: dict[str, Download] = {}
         self._atr: Octets = b""
         self._known: State | None = None
         """What a channel begins with: None before the trace has seen a reset."""
@@ -278,7 +278,7 @@ class LinkFollower:
 
     def _download(self, time: float, event: ChannelEvent) -> Iterator[Event]:
         tag = event.protected[0] if isinstance(event.protected, bytes) and event.protected else 0
-        target = bytes.fromhex(event.target)
+        target = event.target
         if tag == 0x84:
             self._downloads.pop(target, None)
         if tag != 0x86 or not isinstance(event.plain, bytes):

@@ -26,8 +26,8 @@ class Download:
 
     __slots__ = ("_elements", "_isd_p", "_splitter")
 
-    def __init__(self, isd_p: bytes) -> None:
-        self._isd_p = isd_p.hex().upper()
+    def __init__(self, isd_p: str) -> None:
+        self._isd_p = isd_p
         self._splitter: Splitter | None = Splitter()
         self._elements = 0
 

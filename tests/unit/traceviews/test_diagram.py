@@ -51,9 +51,9 @@ sequenceDiagram
     smsr->>device: SMS-DELIVER
     device->>card: STORE DATA ×5
     card-->>device: 9000
-    device->>card: STORE DATA block 05#58; 6A80 (wrong parameters in the data field)
+    device->>card: STORE DATA block 5#58; 6A80 (wrong parameters in the data field)
     card--xdevice: 6A80
-    device->>card: READ BINARY (no response)
+    device->>card: READ BINARY no file (no response)
     card--xdevice: no response
     card--xsmdp: failed at 6A80#59; #101;nd
 """

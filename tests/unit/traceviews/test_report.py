@@ -64,11 +64,11 @@ def test_the_data_is_what_the_trace_holds(tmp_path: Path) -> None:
     index, *blocks, _ = Page(output.read_text("utf-8")).scripts
     entries: list[Any] = json.loads(index)["entries"]
     assert len(entries) == 450
-    assert entries[2][:6] == [3, 2_000_000, 1_000_000, 0, "9000", "READ BINARY"]
+    assert entries[2][:6] == [3, 2_000_000, 1_000_000, 0, "9000", "READ BINARY no file"]
     lines = [line for block in blocks for line in block.split("\n")]
     assert len(blocks) == 3
     assert len(lines) == 450
-    assert json.loads(lines[449])[0] == "READ BINARY"
+    assert json.loads(lines[449])[0] == "READ BINARY no file"
 
 
 def test_what_goes_beyond_the_limit_is_counted(tmp_path: Path) -> None:

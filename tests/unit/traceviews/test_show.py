@@ -68,15 +68,16 @@ def trace(tmp_path: Path) -> Path:
 
 
 UNANSWERED: Final = "the command has no response (ISO/IEC 7816-3 12.1)"
+OUTSIDE: Final = "  ! a protected command was accepted outside a session (GPCS Amendment D 5.6)"
 GOLDEN: Final = f"""\
       1     0.000000  +0.000000          reset 3B00
       2     0.100000  +0.100000          ES5.eUICCCapabilityAudit: begins
-      3     0.200000  +0.100000  0 9000  SELECT A0000005591010FFFFFFFF8900000100       ES5.eUICCCapabilityAudit
-      4     0.300000  +0.100000  0 9000  GET STATUS                                    ES5.eUICCCapabilityAudit
+      3     0.200000  +0.100000  0 9000  SELECT ISD-R                                  ES5.eUICCCapabilityAudit
+!     4     0.300000  +0.100000  0 9000  GET STATUS issuer security domain             ES5.eUICCCapabilityAudit{OUTSIDE}
       5     0.400000  +0.100000          ES5.eUICCCapabilityAudit: ok
-      6     1.500000  +1.100000  1 6982  READ BINARY: 6982 (the security status is not satisfied)
-?     7     2.000000  +0.500000  0 ----  READ BINARY (no response)                     ? {UNANSWERED}
-      8     2.500000  +0.500000  0 63C2  ACR 38: VERIFY PIN: 63C2 (2 tries left)
+      6     1.500000  +1.100000  1 6982  READ BINARY no file: 6982 (the security status is not satisfied)
+?     7     2.000000  +0.500000  0 ----  READ BINARY no file (no response)             ? {UNANSWERED}
+      8     2.500000  +0.500000  0 63C2  ACR 38: VERIFY PIN1 (01): 63C2 (2 tries left)
 """
 
 
@@ -96,8 +97,8 @@ def test_times_of_the_clock(trace: Path) -> None:
     assert lines(trace, "--absolute")[0].startswith("      1 2025-01-01 00:00:00.000000  +0.000000 ")
 
 
-UNFOLDED: Final = """\
-      4     0.300000  +0.100000  0 9000  GET STATUS                                    ES5.eUICCCapabilityAudit
+UNFOLDED: Final = f"""\
+!     4     0.300000  +0.100000  0 9000  GET STATUS issuer security domain             ES5.eUICCCapabilityAudit{OUTSIDE}
           SCP03 A0000005591010FFFFFFFF8900000100: the trace holds what was inside
             plain command
               CLA: 80
@@ -113,7 +114,7 @@ UNFOLDED: Final = """\
 def test_a_layer_unfolds(trace: Path) -> None:
     shown = lines(trace, "--layer", "scp03", "--ins", "F2")
     assert shown[:8] == UNFOLDED.splitlines()[:8]
-    assert shown[-2:] == UNFOLDED.splitlines()[-2:]
+    assert set(UNFOLDED.splitlines()) <= set(shown)
 
 
 def test_another_layer_inside_stays_folded(trace: Path) -> None:
@@ -134,7 +135,7 @@ def test_another_layer_inside_stays_folded(trace: Path) -> None:
         (["--aid", "isd-r"], [3, 4, 7, 8]),
         (["--aid", "A000000559", "--ins", "F2"], [4]),
         (["--function", "audit"], [2, 3, 4, 5]),
-        (["--findings"], [7]),
+        (["--findings"], [4, 7]),
         (["--from", "0.35", "--to", "1.6"], [5, 6]),
         (["--from", "2025-01-01T00:00:02", "--channel", "0"], [7, 8]),
         (["--to", "2025-01-01T01:00:00.15+01:00"], [1, 2]),
@@ -169,7 +170,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 def test_damage_stands_in_its_place(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     good = [to_line(event) for event in exchange(1.0, "00A40004023F00", "9000")]
-    again = [to_line(event) for event in exchange(2.0, "00B0000001", "9000")]
+    again = [to_line(event) for event in exchange(2.0, "00B0000001", "009000")]
     path.write_text("\n".join([*good, '{"event":"li\x1b[31m', *again]) + "\n")
     shown = lines(path)
     assert [line[0] for line in shown] == [" ", "!", " "]
@@ -192,7 +193,12 @@ def test_nesting_beyond_all_measure_is_damage(tmp_path: Path) -> None:
 def test_json_has_everything(trace: Path) -> None:
     shown: list[dict[str, Any]] = [json.loads(line) for line in lines(trace, "--json")]
     audit = shown[3]
-    assert (audit["number"], audit["sw"], audit["channel"], audit["summary"]) == (4, "9000", 0, "GET STATUS")
+    assert (audit["number"], audit["sw"], audit["channel"], audit["summary"]) == (
+        4,
+        "9000",
+        0,
+        "GET STATUS issuer security domain",
+    )
     assert audit["function"] == "ES5.eUICCCapabilityAudit"
     assert audit["aid"] == ISD_R
     layers = [child for child in audit["tree"]["children"] if child.get("layer") == "scp03"]

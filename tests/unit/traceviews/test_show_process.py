@@ -77,7 +77,7 @@ def test_follow_shows_standard_input_as_it_comes(tmp_path: Path) -> None:
     with process("-", "--follow") as running:
         assert running.stdin is not None
         for number in range(1, 4):
-            running.stdin.writelines(to_line(event) + "\n" for event in exchange(number, "00B0000001", "9000"))
+            running.stdin.writelines(to_line(event) + "\n" for event in exchange(number, "00B0000001", "009000"))
             running.stdin.flush()
             assert line_of(running).split()[0] == str(number)
         running.stdin.close()
