@@ -28,6 +28,7 @@ from emulator.sd import domains
 from emulator.sd.registry import Registry
 
 if TYPE_CHECKING:
+    from emulator.ota.session import OverTheAir
     from emulator.sd.download import Download
 
 __all__ = ["Card"]
@@ -47,6 +48,7 @@ class Card:
         "entropy",
         "files",
         "memory",
+        "_ota",
         "observer",
         "powered",
         "profile",
@@ -71,6 +73,7 @@ class Card:
         """The file system of the profile that was enabled at the last reset."""
         self.profile: visible.VisibleProfile | None = None
         self.toolkit = Toolkit()
+        self._ota: OverTheAir | None = None
         self.verified: set[tuple[int, int]] = set()
         """Global key references verified in this card session, as (PIN context, reference)."""
         self.access_epoch = 0
@@ -115,6 +118,20 @@ class Card:
             self.observer.internal_error(error)
             return _TECHNICAL_PROBLEM
 
+    @property
+    def ota(self) -> OverTheAir:
+        """What is under way over the air in this card session; made when something first comes that way."""
+        if self._ota is None:
+            from emulator.ota.session import OverTheAir  # with SMS and all that a card in a plain reader never needs
+
+            self._ota = OverTheAir(self)
+        return self._ota
+
+    def forget_target(self, aid: Aid) -> None:
+        """A security domain is gone: nothing goes on in its name over the air."""
+        if self._ota is not None:
+            self._ota.scripts.forget(aid)
+
     def selectable(self) -> Sequence[tuple[Aid, Directory | Application]]:
         """What SELECT by AID can find now, in the order in which partial AIDs match."""
         return domains.selectable(self)
@@ -135,6 +152,7 @@ class Card:
         self.verified = set()
         self.access_epoch += 1
         self.toolkit = Toolkit()
+        self._ota = None
         self.downloads = {}
         self.files = None
         self.profile = None

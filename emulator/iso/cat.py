@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from apdu.cat.envelope import EnvelopeTag, EventDownload
+from apdu.cat.comprehension import Device, DeviceIdentities
+from apdu.cat.envelope import EnvelopeTag, EventDownload, SmsPpDownload
 from apdu.cat.terminal import TerminalCapability, TerminalProfile
-from apdu.command.apdu import CommandApdu
+from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import SW
 from apdu.errors import DecodeError
 from apdu.tlv.scan import split
@@ -67,14 +68,26 @@ def _event_download(channel: Channel, value: bytes) -> bytes:
     return b""
 
 
-_ENVELOPES: Final[dict[int, Callable[[Channel, bytes], bytes]]] = {EnvelopeTag.EVENT_DOWNLOAD: _event_download}
+def _sms_pp_download(channel: Channel, value: bytes) -> bytes | ResponseApdu:
+    """A short message from the network."""
+    download = SmsPpDownload.decode(value)
+    if download.devices != _FROM_NETWORK:
+        raise CardError(SW.WRONG_DATA)
+    return channel.card.ota.download(download.tpdu)
+
+
+_FROM_NETWORK: Final = DeviceIdentities(Device.NETWORK, Device.UICC)
+_ENVELOPES: Final[dict[int, Callable[[Channel, bytes], bytes | ResponseApdu]]] = {
+    EnvelopeTag.EVENT_DOWNLOAD: _event_download,
+    EnvelopeTag.SMS_PP_DOWNLOAD: _sms_pp_download,
+}
 """What the card does with an envelope. A kind that is assigned but not here is 6A81, any other tag 6A80."""
 _ASSIGNED: Final = frozenset(EnvelopeTag)
 _ANY_TIME: Final = (EnvelopeTag.EVENT_DOWNLOAD, EnvelopeTag.SMS_PP_DOWNLOAD)
 """Accepted while a proactive command is outstanding; the others answer 9300 then."""
 
 
-def envelope(channel: Channel, command: CommandApdu) -> bytes:
+def envelope(channel: Channel, command: CommandApdu) -> bytes | ResponseApdu:
     """Hand an envelope to who deals with its kind."""
     try:
         objects = split(_data(command))

@@ -116,10 +116,17 @@ class Toolkit:
         if len(pending.command.encode()) > _MAX_LENGTH:
             raise EncodeError("a proactive command has at most 256 bytes")
         if self.profile is None or self.profile.supports(pending.command.details.type):
-            self._queue += (pending,)
+            self._enqueue(pending)
             self._announce()
         elif pending.done is not None:
             pending.done(Result(GeneralResult.BEYOND_CAPABILITIES))
+
+    def _enqueue(self, pending: _Pending) -> None:
+        """A reset comes last: what is still to be sent would be lost with it (TS 31.115 4.4, a proof of receipt)."""
+        at = len(self._queue)
+        while at and self._queue[at - 1].asks_for_reset and not isinstance(pending.command, Refresh):
+            at -= 1
+        self._queue = (*self._queue[:at], pending, *self._queue[at:])
 
     def _announce(self) -> None:
         ready = self.profile is not None and self._fetched is None and self._queue

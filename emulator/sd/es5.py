@@ -149,6 +149,7 @@ def _remove(card: Card, record: IsdPRecord) -> None:
     A session that lived on could write keys for an AID that the next ISD-P may get.
     """
     card.downloads.pop(record.aid, None)
+    card.forget_target(record.aid)
     for channel in card.channels.values():
         if channel.application is not None and channel.application.aid == record.aid:
             channel.leave_application()

@@ -12,7 +12,7 @@ from typing import Final
 from apdu.channel.errors import ChannelError
 from apdu.channel.session import next_sequence_counter
 from apdu.command.status import SW
-from apdu.gp.codes import KVN_SCP03
+from apdu.gp.codes import KVN_SCP03, KVN_SCP80
 from apdu.gp.recognition import KeyComponentInfo, KeyInformation, KeyInformationTemplate
 from apdu.keys.secret import KeySet, KeyType, SecretKey
 from emulator.errors import CardError
@@ -25,6 +25,7 @@ __all__ = ["SCP03_USAGES", "KeyRing", "scp03_record"]
 SCP03_USAGES: Final = (b"\x38", b"\x34", b"\xc8")
 """Key usage qualifiers of ENC, MAC and DEK: C-ENC and R-ENC, C-MAC and R-MAC, C-DEK and R-DEK (GPCS 11.1.9)."""
 _ENC, _MAC, _DEK = 1, 2, 3
+_PACKET_COUNTER: Final = 5
 
 
 def scp03_record(keys: KeySet, *, access: int = 0x00, lab: bool = False) -> KeySetRecord:
@@ -86,7 +87,8 @@ class KeyRing:
     def put(self, record: KeySetRecord, counter: int = 0) -> None:
         """Write or replace a set; its sequence counter starts again."""
         self._memory.put_secret(self._key(record.kvn), record.value())
-        self._memory.put(self._counter_key(record.kvn), counter.to_bytes(3, "big"))
+        size = _PACKET_COUNTER if record.kvn in KVN_SCP80 else 3
+        self._memory.put(self._counter_key(record.kvn), counter.to_bytes(size, "big"))
 
     def remove(self, kvn: int) -> None:
         """Remove a set; one that the profile brought is remembered as removed."""
@@ -111,9 +113,29 @@ class KeyRing:
             return None
         return KeySet(kvn, by_kid[_ENC], by_kid[_MAC], by_kid[_DEK])
 
+    def scp80(self, kvn: int) -> KeySet | None:
+        """The SCP80 set with a version number, KIc, KID and KIK; None when missing, incomplete or of mixed types."""
+        record = self.record(kvn) if kvn in KVN_SCP80 else None
+        if record is None:
+            return None
+        by_kid = {key.kid: key for key in record.keys}
+        if not {_ENC, _MAC, _DEK} <= by_kid.keys():
+            return None
+        used = [by_kid[kid] for kid in (_ENC, _MAC, _DEK)]
+        if len({key.type for key in used}) > 1 or used[0].type not in (KeyType.AES, KeyType.DES):
+            return None
+        return KeySet(kvn, *(SecretKey(key.secret, key.type) for key in used))
+
+    def store_counter(self, kvn: int, value: int) -> None:
+        """Store the counter of a packet before the packet is carried out (TS 102 225 5.1.4)."""
+        self._memory.early({self._counter_key(kvn): value.to_bytes(_PACKET_COUNTER, "big")})
+
     def counter(self, kvn: int) -> int:
-        """The sequence counter of a set."""
-        return int.from_bytes(self._memory.get(self._counter_key(kvn)) or b"", "big")
+        """The counter of a set: of sessions (SCP03), or of packets (SCP80); a profile may bring one that has begun."""
+        stored = self._memory.get(self._counter_key(kvn))
+        if stored is None and kvn in KVN_SCP80:
+            stored = max((key.counter or b"" for key in self._initial if key.kvn == kvn), default=b"")
+        return int.from_bytes(stored or b"", "big")
 
     def advance(self, kvn: int) -> int:
         """Count one session and store it at once; CardError 6985 when the counter is used up."""

@@ -237,7 +237,7 @@ def test_terminal_capability(card: SmallCard, command: str, status: str) -> None
         ("D603 990103", "6A80", "6A80"),
         ("D604 82028281", "6A80", "6A80"),
         ("D608 990103 82028281", "6A80", "6A80"),
-        ("D100", "6A81", "6A81"),  # SMS-PP download: nobody is there to take it
+        ("D100", "6A80", "6A80"),
         ("D20482028381", "6A81", "9300"),
         ("D30782020181900101", "6A81", "9300"),
         ("D40482028281", "6A81", "9300"),

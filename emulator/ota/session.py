@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of over-the-air work lives in one card session; a reset makes it anew (TS 31.111 7.1.1, TS 31.115 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from apdu.command.apdu import ResponseApdu
+from apdu.command.status import SW
+from apdu.ota.packet import Status
+from apdu.sms.coding import class_of
+from apdu.sms.parts import Reassembly
+from apdu.sms.tpdu import PID_DATA_DOWNLOAD, Deliver
+from apdu.sms.userdata import ElementId, UserData
+from emulator.ota.receiver import Answer, PacketReceiver
+from emulator.ota.script import RemoteScripts
+from emulator.ota.sender import report, submit
+from emulator.sd.domain import SecurityDomain
+from emulator.sd.isdr import IsdR
+
+if TYPE_CHECKING:
+    from emulator.card import Card
+
+__all__ = ["OverTheAir"]
+
+_CLASS_2: Final = 2
+_PART: Final = 134
+"""Bytes of a packet in a part of a long message."""
+
+
+class OverTheAir:
+    """The card's part in SMS and HTTPS."""
+
+    __slots__ = ("_parts", "_receiver", "_reference", "card", "scripts")
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        self.scripts = RemoteScripts(card)
+        self._receiver = PacketReceiver(self)
+        self._parts = Reassembly()
+        self._reference = 0
+
+    def next_reference(self) -> int:
+        """The reference of the next long message."""
+        self._reference = self._reference % 0xFF + 1
+        return self._reference
+
+    def download(self, tpdu: bytes) -> bytes | ResponseApdu:
+        """An SMS-DELIVER for the card (SMS-PP download); the answer to its ENVELOPE.
+
+        What is no secured packet, not for the card, or not whole yet is taken without a word.
+        """
+        message = Deliver.decode(tpdu)
+        if message.pid != PID_DATA_DOWNLOAD or class_of(message.dcs) != _CLASS_2:
+            return b""
+        whole = self._whole(message)
+        if whole is None or _packets(whole) != [b""]:
+            return b""
+        answer = self._receiver.receive(whole.payload)
+        return b"" if answer is None else self._reply(message, answer)
+
+    def _whole(self, message: Deliver) -> UserData | None:
+        """The message, when all its parts are there; one that the memory cannot hold is dropped."""
+        place = message.data.concatenation
+        if place is not None and place.total * _PART > self.card.registry.card.volatile:
+            return None
+        return self._parts.add(message.originator, message.data)
+
+    def _reply(self, message: Deliver, answer: Answer) -> bytes | ResponseApdu:
+        if not answer.by_submit:
+            data = report(answer.packet)
+            if data is not None:
+                return data if answer.good else ResponseApdu(data, SW.AUTHENTICATION_FAILED)
+        submit(self.card, message.originator, answer.packet)
+        return b""
+
+    # --- HTTPS
+
+    @staticmethod
+    def takes_triggers(application: SecurityDomain) -> bool:
+        """Whether a target has an administration agent: the ISD-R has (SGP.02 v4.2 2.4.3.3)."""
+        return isinstance(application, IsdR)
+
+    def trigger(self, data: bytes) -> Status:
+        """Open an administration session; the status is for the proof of receipt of the trigger."""
+        return Status.SECURITY_ERROR
+
+
+def _packets(message: UserData) -> list[bytes]:
+    """The data of elements that mark a command packet."""
+    return [data for identifier, data in message.elements if identifier == ElementId.COMMAND_PACKET]
+
+
