@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,15 @@ from apdu.ota.remote import parse_response_script
 from apdu.sms.parts import split_message
 from apdu.sms.tpdu import Deliver
 from apdu.sms.userdata import Concatenation, Element, ElementId, UserData
+from emulator.factory.eum import Bootstrap
 from emulator.memory import PowerCut
+from emulator.sd.registry import isd_p_prefix
 from tests.protocol.sms_bench import ISD_R, SM_SR, TIME, SmsBench
+from tests.require import profile_paths
 from tests.scale import count
 from tests.support.fixtures import MakeLab
 from tests.support.lab import Lab
+from tests.support.profile import subscriber
 from tests.unit.ota import model
 
 ISD_P = Aid.isd_p(0x0010)
@@ -414,3 +419,62 @@ def test_the_proof_of_receipt_goes_out_before_the_reset(make_lab: MakeLab) -> No
 def envelope_of(bench: SmsBench, packet: bytes) -> bytes:
     data = UserData(packet, (Element(ElementId.COMMAND_PACKET),))
     return SmsPpDownload.of(Deliver(originator=SM_SR, time=TIME, data=data).encode()).encode()
+
+
+# --- security domains of a profile
+
+
+def domain_bench(make_lab: MakeLab, package: bytes, kvn: int, *, production: bool = False) -> SmsBench:
+    """A card with a profile from the factory, and the keys of one set of its MNO-SD."""
+    lab = make_lab(bootstrap=Bootstrap(package), lab=not production)
+    bench = SmsBench(lab)
+    profile = lab.card.profile
+    assert profile is not None
+    spec = profile.base.domains[0]
+    by_kid = {key.kid: key.components[0].reveal() for key in spec.keys if key.kvn == kvn}
+    bench.keys = (by_kid[1], by_kid[2])
+    return bench
+
+
+@pytest.mark.parametrize("tar", ["B20100", "000000"])
+def test_an_operator_reaches_its_own_security_domain(make_lab: MakeLab, tar: str) -> None:
+    bench = domain_bench(make_lab, subscriber().package, 0x01)
+    packet = bench.packet(script("80F28002024F0000"), tar=bytes.fromhex(tar), spi="1639")
+    (answer,) = bench.deliver(packet).packets
+    (listed,) = parse_response_script(bench.open(answer).data).responses
+    assert bytes.fromhex("A000000151000000") in listed
+
+
+@pytest.mark.parametrize("path", profile_paths(), ids=lambda path: path.stem)
+def test_3des_reaches_operators_on_lab_cards(make_lab: MakeLab, path: Path) -> None:
+    """GSMA TS.48 packages: where KVN 01 of the MNO-SD is a 3DES set, packets under it are taken."""
+    lab = make_lab(bootstrap=Bootstrap(path.read_bytes()))
+    assert lab.card.profile is not None
+    spec = lab.card.profile.base.domains[0]
+    sets = {key.kvn for key in spec.keys if key.kvn < 0x10}
+    for kvn in sorted(sets):
+        bench = domain_bench(make_lab, path.read_bytes(), kvn)
+        kind = next(key.components[0].type.name.lower() for key in spec.keys if key.kvn == kvn)
+        nibble = kvn << 4 | (0x02 if kind == "aes" else 0x05)
+        packet = bench.packet(
+            script("80F28002024F0000"), tar=bytes(3), kic=nibble, kid=nibble, kind=kind
+        )
+        (answer,) = bench.deliver(packet).packets
+        assert parse_response_script(bench.open(answer, kid=nibble, kind=kind).data).executed == 1
+    assert sets
+
+
+def test_cc_cv_05_the_operator_of_a_disabled_profile_reaches_nothing(make_lab: MakeLab) -> None:
+    bench = domain_bench(make_lab, subscriber().package, 0x01)
+    target = bench.lab.put_isd_p(0x11, LifeCycle.DISABLED)
+    registry = bench.card.registry
+    registry.set_state(registry.require(ISD_P), LifeCycle.DISABLED)
+    registry.set_state(registry.require(target), LifeCycle.ENABLED)
+    bench.card.memory.put(f"{isd_p_prefix(target)}/pkg", subscriber(2).package)
+    bench.card.memory.commit()
+    bench.lab.restart()
+    bench.power_up()
+    before = bench.lab.snapshot()
+    reply = bench.deliver(bench.packet(script("80F28002024F0000"), tar=bytes.fromhex("B20100")))
+    assert (reply.sw, reply.data, reply.sent) == (0x9000, b"", ())
+    assert bench.lab.snapshot() == before
