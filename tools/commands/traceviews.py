@@ -233,4 +233,16 @@ def report(path: Path, keys: Path | None, unredacted: bool, output: Path, limit:
     write_report(_origin(path, unredacted, keys), output, limit)
 
 
-VIEWS: Final[tuple[click.Command, ...]] = (show, stats, diagram, report)
+@click.command()
+@_origin_options
+def tui(path: Path, keys: Path | None, unredacted: bool) -> None:
+    """Look at a trace in the terminal: entries, their layers, search, filter, findings.
+
+    It opens at once, whatever its size, and is read on meanwhile. ? shows the keys, q ends it.
+    """
+    from tools.trace.tui.command import run
+
+    run(_origin(path, unredacted, keys))
+
+
+VIEWS: Final[tuple[click.Command, ...]] = (show, stats, diagram, report, tui)
