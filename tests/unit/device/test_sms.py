@@ -106,6 +106,14 @@ def test_without_service_28_a_download_is_stored(services: str, report: DeliverR
     assert (on.card.sms[0][0] == 0x03) is stored
 
 
+@pytest.mark.parametrize("dcs", [0x04, 0xF5])
+def test_data_download_of_another_class_is_stored(dcs: int) -> None:
+    on = bench()
+    assert on.device.deliver(message(dcs=dcs)) == DeliverReport()
+    assert on.card.envelopes == []
+    assert on.card.sms[0][0] == 0x03
+
+
 @pytest.mark.parametrize("dcs", [0x00, 0x04, 0x08, 0xF0, 0xF5])
 def test_what_is_for_the_user_is_kept_for_the_user(dcs: int) -> None:
     on = bench()
