@@ -22,7 +22,10 @@ __all__ = ["SOCKET_VARIABLE", "PrivatePcscd", "obstacle"]
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 """Read by every PC/SC client at its first call."""
 _DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
-_START: Final = 'mkdir -p /run/pcscd && mount --bind "$1" /run/pcscd && exec pcscd --foreground --config "$2"'
+_START: Final = (
+    'mkdir -p /run/pcscd && mount --bind "$1" /run/pcscd && conf=$2 && shift 2 && '
+    'exec pcscd --foreground --config "$conf" "$@"'
+)
 _PATIENCE: Final = 15.0
 _POLL: Final = 0.02
 
@@ -43,12 +46,14 @@ def obstacle() -> str | None:
 class PrivatePcscd:
     """One pcscd; `start` and `stop` as often as needed. The card of slot n connects to `port` + n."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """`folder` is made, and with it the socket's place; `name` is that of the reader."""
+    def __init__(self, folder: Path, name: str, *arguments: str) -> None:
+        """`folder` is made, and with it the socket's place; `name` is that of the reader, `arguments` are pcscd's."""
         self.port = _free_pair()
         self.socket = folder / "run" / "pcscd.comm"
         self._config = folder / "conf"
-        self._log = folder / "pcscd.log"
+        self.arguments = arguments
+        self.log = folder / "pcscd.log"
+        """What it writes to standard output and standard error."""
         for each in (self.socket.parent, self._config):
             each.mkdir(parents=True)
         (self._config / "vpcd").write_text(
@@ -65,14 +70,15 @@ class PrivatePcscd:
 
     def start(self) -> None:
         """Start it and wait until it answers; ToolError when it does not."""
-        command = ["unshare", "-m", "sh", "-c", _START, "sh", str(self.socket.parent), str(self._config)]
-        with self._log.open("ab") as log:
+        folders = [str(self.socket.parent), str(self._config)]
+        command = ["unshare", "-m", "sh", "-c", _START, "sh", *folders, *self.arguments]
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + _PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
-                last = (self._log.read_text("utf-8", "replace").strip().splitlines() or ["it says nothing"])[-1]
+                last = (self.log.read_text("utf-8", "replace").strip().splitlines() or ["it says nothing"])[-1]
                 raise ToolError(f"pcscd does not start: {last}")
             time.sleep(_POLL)
 

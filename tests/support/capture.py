@@ -33,6 +33,12 @@ def ipv4(payload: bytes, *, protocol: int = 17, fragment: int = 0) -> bytes:
 def ipv6(payload: bytes, *, following: int = 17) -> bytes:
     """A packet between loopback addresses."""
     home = bytes(15) + b"\x01"
+    if following == 17 and len(payload) >= 8:  # IPv6 demands the checksum (RFC 8200 8.1)
+        pseudo = home + home + struct.pack(">II", len(payload), following) + payload + bytes(len(payload) % 2)
+        total = sum(struct.unpack(f">{len(pseudo) // 2}H", pseudo))
+        total = (total & 0xFFFF) + (total >> 16)
+        checksum = 0xFFFF ^ (total & 0xFFFF) + (total >> 16) or 0xFFFF
+        payload = payload[:6] + struct.pack(">H", checksum) + payload[8:]
     return struct.pack(">IHBB16s16s", 6 << 28, len(payload), following, 64, home, home) + payload
 
 

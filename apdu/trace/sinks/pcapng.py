@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from apdu.trace.decode.text import printable
 from apdu.trace.events import AnyEvent, HeaderEvent, LinkEvent, LinkKind, Masked, Octets, Withheld
 from apdu.trace.jsonl import dump_json, to_object
 from apdu.trace.pcapng import BYTE_ORDER, Block, Option, build_block, build_options, marked
@@ -30,6 +31,7 @@ _LONGEST_DATAGRAM: Final = 0xFFFF - 20 - 8 - HEADER_SIZE
 _MAX_HELD: Final = 64
 """Events between a command and its response; more are written one by one."""
 _INTERFACES: Final = 256
+_LONGEST_NAME: Final = 200
 _WHOLE_KINDS: Final = {LinkKind.ATR: SimType.ATR, LinkKind.PPS: SimType.PPS_REQUEST}
 _MAX_INLINE: Final = 0xFFFF
 _APPLICATION: Final = b"euicc"
@@ -91,10 +93,9 @@ class PcapngWriter:
             if len(self._interfaces) >= _INTERFACES:
                 return 0  # the comments name the reader
             number = self._interfaces[reader] = len(self._interfaces)
-            name = reader.encode("ascii", "backslashreplace").decode("ascii")
-            shown = "".join(char if char.isprintable() else "?" for char in name)[:200] or "card"
+            name = (printable(reader) or "card")[:_LONGEST_NAME].encode("utf-8", "replace")
             options = [
-                (Option.INTERFACE_NAME, shown.encode("ascii")),
+                (Option.INTERFACE_NAME, name),
                 (Option.INTERFACE_RESOLUTION, bytes((_NANOSECONDS,))),
             ]
             self._write(build_block(Block.INTERFACE, struct.pack("<HHI", LINKTYPE_RAW, 0, 0) + build_options(options)))
@@ -179,7 +180,7 @@ def _log(event: AnyEvent) -> bytes:
     """A line of libosmocore's log: time, process, level, subsystem, source, text."""
     seconds = min(max(0.0, event.time), float(0xFFFFFFFF))
     text = says(event).encode("ascii", "replace")
-    layer = event.layer.encode("ascii", "replace")[:15]
+    layer = printable(event.layer).encode("ascii", "replace")[:15]
     level = 5  # notice
     place = struct.pack(">16sIBxxx16s32sI", _APPLICATION, 0, level, layer, b"", 0)
     return struct.pack(">II", int(seconds), int(seconds % 1 * 10**6)) + place + text
