@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Entries of what is no command: resets, functions, messages of bearers, and what this version does not know.
 
-`BEARERS` says how the messages of a layer are taken apart; whoever brings a bearer adds its layer.
+`BEARERS` of the table says how the messages of a layer are taken apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from apdu.gp.sgp02 import Notification
 from apdu.trace.decode.model import Finding, Happening, Link, Node, Severity, visible
 from apdu.trace.decode.rows.sgp02 import notification_node
-from apdu.trace.decode.table import children, plain_node
+from apdu.trace.decode.table import BEARERS, children, plain_node
 from apdu.trace.decode.text import digits
 from apdu.trace.events import (
     AnyEvent,
@@ -28,10 +28,8 @@ from apdu.trace.events import (
 )
 from apdu.trace.sources.source import Damage
 
-__all__ = ["BEARERS", "damaged", "happening", "json_nodes"]
+__all__ = ["damaged", "happening", "json_nodes"]
 
-BEARERS: Final[dict[str, Callable[[BearerEvent], tuple[Node, ...]]]] = {}
-"""By layer: what is inside a message."""
 _LINK_NAMES: Final[Mapping[str, str]] = {
     LinkKind.ATR: "reset",
     LinkKind.PPS: "PPS",

@@ -30,6 +30,7 @@ FORMATS: Final[dict[tuple[Kind, str], Callable[[object], str]]] = {}
 """By class and field: its value in words where its type does not say enough."""
 HIDDEN: Final[set[tuple[Kind, str]]] = set()
 """Fields that hold keys."""
+_ABBREVIATIONS: Final = frozenset(("aid", "apdu", "atr", "imei", "imeisv", "pdn", "pdp", "ss", "tpdu", "ussd"))
 _MAX_SHOWN: Final = 2000
 """Nodes of one data object at the most: what has more is no data object that anybody makes."""
 
@@ -72,7 +73,7 @@ def _shape(kind: Kind) -> dict[int, _Field]:
     if known is None:
         known = _SHAPES[kind] = {
             tag: _Field(
-                _inherited(NAMES, kind, field.name, field.name.replace("_", " ")),
+                _inherited(NAMES, kind, field.name, _spoken(field.name)),
                 field.codec,
                 _inherited(FORMATS, kind, field.name, words),
                 field.required,
@@ -81,6 +82,10 @@ def _shape(kind: Kind) -> dict[int, _Field]:
             for tag, field in kind.declared().items()
         }
     return known
+
+
+def _spoken(field: str) -> str:
+    return " ".join(word.upper() if word in _ABBREVIATIONS else word for word in field.split("_"))
 
 
 def _inherited(table: dict[tuple[Kind, str], T], kind: Kind, field: str, default: T) -> T:

@@ -18,9 +18,10 @@ from apdu.command.status import StatusWord
 from apdu.errors import DecodeError
 from apdu.trace.decode.model import Exchange, Finding, Node, Severity, part, visible
 from apdu.trace.decode.text import digits
-from apdu.trace.events import Octets
+from apdu.trace.events import BearerEvent, Octets
 
 __all__ = [
+    "BEARERS",
     "GSM",
     "Command",
     "View",
@@ -96,6 +97,8 @@ class Command(NamedTuple):
     applies: Callable[[CommandApdu], bool] | None = None
 
 
+BEARERS: Final[dict[str, Callable[[BearerEvent], tuple[Node, ...]]]] = {}
+"""By layer: what is inside a message of a bearer. Whoever brings a bearer adds its layer."""
 _COMMANDS: Final[dict[int, tuple[Command, ...]]] = {}
 
 

@@ -3,4 +3,15 @@
 
 from __future__ import annotations
 
-from apdu.trace.decode.rows import administration, codes, files, gp, naa, select, session, sgp02, toolkit  # noqa: F401
+from apdu.trace.decode.rows import (  # noqa: F401
+    administration,
+    codes,
+    files,
+    gp,
+    messages,
+    naa,
+    select,
+    session,
+    sgp02,
+    toolkit,
+)
