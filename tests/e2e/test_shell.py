@@ -119,7 +119,7 @@ def test_writing_is_what_euicc_fs_reads(bench: Bench) -> None:
     assert "verify_chv or verify_adm" in turns[1].output
     assert turns[-2].output == "2\n"
     assert turns[-1].output == "no record holds that\n"
-    assert "name 'XYNET'" in bench.run("fs", "read", "ADF.USIM/EF.SPN").output
+    assert "name: XYNET" in bench.run("fs", "read", "ADF.USIM/EF.SPN").output
     pin = ("--pin", "1234")
     written = json.loads(bench.run("fs", "read", "ADF.USIM/EF.FDN", "--json", *pin).stdout)["content"][1]
     assert written == "4D324D".ljust(52, "F")

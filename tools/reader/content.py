@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from apdu.command.fcp import FcpTemplate
 from apdu.errors import DecodeError
+from apdu.files.contents import content_of
+from apdu.files.contents import read_contents as read_items
+from apdu.files.item import Item
 from apdu.tlv.scan import read_header
+from apdu.trace.decode.text import printable
 from apdu.trace.events import Json
 from tools.errors import ToolError
-from tools.reader.decode import can_decode, decode
 from tools.reader.fcptext import as_json, kind, summary
 from tools.reader.filecommands import objects, set_object
 from tools.reader.files import Files, Place
@@ -20,8 +24,7 @@ from tools.reader.files import Files, Place
 __all__ = ["Contents", "check_fit", "dump", "read_contents", "require_kind", "write"]
 
 _ROW: Final = 16
-_SAID: Final = ("iccid", "imsi", "name")
-_SHOWN: Final = {"iccid": "ICCID {}", "imsi": "IMSI {}", "name": "name {!r}"}
+_WIDTH: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +44,49 @@ class Contents:
             yield f"access rule: record {fcp.security.record} of {fcp.security.fid:04X}"
         for number, part in enumerate(self.parts, 1):
             yield from dump(part, number if kind(fcp) != "transparent" else None)
-        meaning = self._meaning()
-        if meaning is not None:
-            yield meaning
+        yield from self._meaning()
 
     def json(self) -> Json:
         """The same as an object."""
         body: list[Json] = [part.hex().upper() for part in self.parts]
         described = as_json(self.fcp.fid or 0, self.fcp)
-        return {"path": self.path, **described, "content": body, "meaning": self._meaning()}
+        return {"path": self.path, **described, "content": body, "meaning": list(self._said())}
 
-    def _meaning(self) -> str | None:
-        """What the few files say that everybody asks for."""
-        if kind(self.fcp) != "transparent" or not can_decode(self.name):
-            return None
-        try:
-            said = decode(self.name, self.parts[0])
-        except DecodeError:
-            return "the contents are not what the specification says"
-        return next((_SHOWN[member].format(said[member]) for member in _SAID if member in said), None)
+    def _said(self) -> Iterator[Json]:
+        """What each part says, as far as its file is known; None for contents that are not what they should be."""
+        content = content_of("adf-csim" if "/ADF.CSIM/" in self.path else "", self.name)
+        if content is None or kind(self.fcp) == "BER-TLV":
+            return
+        for part in self.parts:
+            try:
+                yield _members(read_items(content, part))
+            except DecodeError:
+                yield None
+
+    def _meaning(self) -> Iterator[str]:
+        """The same in lines, with the number of a record in front."""
+        for number, said in enumerate(self._said(), 1):
+            head = "" if kind(self.fcp) == "transparent" else f"{number:3} "
+            if said is None:
+                yield f"{head}the contents are not what the specification says"
+                continue
+            for name, value in _flat(said):
+                text = f"{head}{name}: {value}"
+                yield from textwrap.wrap(text, _WIDTH, subsequent_indent="    ", break_long_words=False)
+
+
+def _members(items: Iterable[Item]) -> dict[str, Json]:
+    return {printable(item.name): _members(item.parts) or printable(item.value) for item in items}
+
+
+def _flat(said: Json) -> Iterator[tuple[str, str]]:
+    assert isinstance(said, dict)
+    for name, value in said.items():
+        if isinstance(value, dict):
+            for inner, text in _flat(value):
+                yield f"{name}, {inner}", text
+        else:
+            yield name, str(value)
 
 
 def dump(data: bytes, number: int | None = None, start: int = 0) -> Iterator[str]:

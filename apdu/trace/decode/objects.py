@@ -114,7 +114,7 @@ def object_nodes(kind: Kind, octets: Octets, depth: int = 0) -> tuple[Node, ...]
         nodes.append(malformed("objects", octets, error, kind.CLAUSE))
     for tag, field in declared.items():
         if field.required and tag not in found:
-            finding = Finding(Severity.WARNING, f"object {tag:X} ({field.label}) is missing", kind.CLAUSE)
+            finding = Finding(Severity.WARNING, f"object {tag:02X} ({field.label}) is missing", kind.CLAUSE)
             nodes.append(Node(field.label, "missing", findings=(finding,)))
     return tuple(nodes)
 
@@ -142,7 +142,7 @@ def _node(kind: Kind, field: _Field | None, item: _Object, octets: Octets, depth
 
 
 def _undeclared(kind: Kind, item: _Object, whole: Octets, value: Octets, depth: int) -> Node:
-    name = f"object {item.tag:X}"
+    name = f"object {item.tag:02X}"
     inside: tuple[Node, ...] = ()
     if is_constructed(item.tag) and isinstance(value, bytes) and not issubclass(kind, Comprehension):
         inside = tree_nodes(value, depth + 1)
@@ -161,7 +161,7 @@ def tree_nodes(octets: Octets, depth: int = 0) -> tuple[Node, ...]:
             value = part(octets, item.start, item.end - item.start)
             inside = tree_nodes(value, depth + 1) if is_constructed(item.tag) else ()
             shown = "" if inside else plain_node("", value).value
-            nodes.append(Node(f"object {item.tag:X}", shown, part(octets, item.at, item.end - item.at), inside))
+            nodes.append(Node(f"object {item.tag:02X}", shown, part(octets, item.at, item.end - item.at), inside))
     except DecodeError:
         return ()
     return tuple(nodes)

@@ -119,7 +119,8 @@ def _descriptor(value: FileDescriptor) -> str:
     if kind & 0x38 == 0x08:
         text = f"internal {text}"
     shareable = ", shareable" if value.descriptor & 0x40 else ""
-    records = "" if value.records is None else f", {value.records} records of {value.record_length} bytes"
+    plural = "" if value.records == 1 else "s"
+    records = "" if value.records is None else f", {value.records} record{plural} of {value.record_length} bytes"
     return f"{text}{shareable}{records}"
 
 

@@ -74,11 +74,11 @@ def test_a_tree_below_a_directory() -> None:
 
 @pytest.mark.parametrize("path", ["MF/EF.ICCID", "3F00/2FE2", "ef.iccid", "iccid", "2fe2", "/EF_ICCID"])
 def test_paths(path: str) -> None:
-    assert f"ICCID {subscriber(1).iccid}" in ok("read", path)
+    assert f"ICCID: {subscriber(1).iccid}" in ok("read", path)
 
 
 def test_what_is_read() -> None:
-    assert f"IMSI {subscriber(1).imsi}" in ok("read", "7FFF/6F07", *_pin())
+    assert f"IMSI: {subscriber(1).imsi}" in ok("read", "7FFF/6F07", *_pin())
     directory = json.loads(ok("read", "EF.DIR", "--json"))
     assert directory["type"] == "linear"
     assert directory["content"][0].startswith("61")
@@ -119,9 +119,9 @@ def test_update(tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     assert ok("update", SPN, "014D594E4554", "--adm", ADM1, "--trace-file", trace) == "written\n"
     assert ADM1.encode().hex() not in trace.read_text().lower()
-    assert "name 'MYNET'" in ok("read", SPN)
+    assert "name: MYNET" in ok("read", SPN)
     ok("update", SPN, "58", "--offset", 1, "--adm", ADM1.encode().hex())
-    assert "name 'XYNET'" in ok("read", SPN)
+    assert "name: XYNET" in ok("read", SPN)
     record = json.loads(ok("read", "EF.DIR", "--json"))["content"][0]
     ok("update", "EF.DIR", record, "--record", 1, "--adm", ADM1)
     assert json.loads(ok("read", "EF.DIR", "--json"))["content"][0] == record

@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from apdu.command.cla import INTERINDUSTRY, PROPRIETARY
+from apdu.errors import DecodeError
 from apdu.files.catalogue import by_identifier, label
-from apdu.trace.decode.model import Node, visible
-from apdu.trace.decode.objects import tree_nodes
+from apdu.tlv.declare import UINT, UINT16, Template, tlv
+from apdu.tlv.scan import read_header
+from apdu.trace.decode.model import Node, part, visible
+from apdu.trace.decode.objects import FORMATS, NAMES, template_node
 from apdu.trace.decode.rows.select import parameters, place_name
-from apdu.trace.decode.table import GSM, Command, View, plain_node, register
+from apdu.trace.decode.table import GSM, Command, View, register
 
 __all__: list[str] = []
 
@@ -52,8 +56,26 @@ def _create_detail(view: View) -> Iterator[Node]:
     yield from parameters(view.data)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resize(Template, tag=0x62, clause="TS 102 222 6.10.2", open=True):
+    """Data of RESIZE FILE."""
+
+    fid: int = tlv(0x83, UINT16)
+    size: int | None = tlv(0x80, UINT, optional=True)
+    total_size: int | None = tlv(0x81, UINT, optional=True)
+
+
+NAMES.update({(_Resize, "fid"): "file identifier", (_Resize, "size"): "new file size",
+              (_Resize, "total_size"): "new total file size"})  # fmt: skip
+FORMATS[_Resize, "fid"] = lambda value: f"{value:04X}"
+
+
 def _resize_detail(view: View) -> Iterator[Node]:
-    yield from tree_nodes(view.data) or (plain_node("data", view.data),)
+    raw = visible(view.data) or b""
+    tag, start, end = read_header(raw, 0, len(raw))
+    if tag != _Resize.TAG:
+        raise DecodeError(f"object {tag:X} where {_Resize.TAG:X} stands")
+    yield template_node("parameters", _Resize, part(view.data, start, end - start))
 
 
 _FILES: Final = ((0x04, "DEACTIVATE FILE", "TS 102 221 11.1.14"), (0x44, "ACTIVATE FILE", "TS 102 221 11.1.15"),

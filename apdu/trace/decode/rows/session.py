@@ -10,7 +10,7 @@ from apdu.cat.terminal import TerminalCapability
 from apdu.command.cla import INTERINDUSTRY, PROPRIETARY
 from apdu.tlv.scan import read_header
 from apdu.trace.decode.model import Node, part, visible
-from apdu.trace.decode.objects import FORMATS, template_node
+from apdu.trace.decode.objects import FORMATS, NAMES, template_node
 from apdu.trace.decode.table import GSM, Command, View, nothing, plain_node, register
 
 __all__: list[str] = []
@@ -54,6 +54,9 @@ def _power(value: object) -> str:
     return f"voltage class {_bits(value, _CLASSES)}, {value[1]} mA{clock}"
 
 
+NAMES[TerminalCapability, "euicc"] = "eUICC capabilities"
+NAMES[TerminalCapability, "interfaces"] = "additional interfaces"
+NAMES[TerminalCapability, "extended_channels"] = "extended logical channels"
 FORMATS.update(
     {
         (TerminalCapability, "power"): _power,

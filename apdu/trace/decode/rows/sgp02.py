@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
+from apdu.cat.bip import ACCESS_NAME
+from apdu.cat.values import ADDRESS
 from apdu.command.cla import PROPRIETARY
 from apdu.errors import DecodeError
 from apdu.gp.keys import KeyReference
@@ -25,10 +28,11 @@ from apdu.gp.store_data import Encryption, StoreDataMode, Structure
 from apdu.ids import ISD_P_OWN
 from apdu.keys.agreement import ControlReference
 from apdu.keys.certificate import PublicKeyObject
-from apdu.tlv.declare import Template
+from apdu.sms.address import Address
+from apdu.tlv.declare import RAW, UINT, Template, tlv
 from apdu.tlv.scan import read_header
 from apdu.trace.decode.model import Node, part, visible
-from apdu.trace.decode.objects import FORMATS, NAMES, object_nodes, tree_nodes
+from apdu.trace.decode.objects import FORMATS, HIDDEN, NAMES, object_nodes, tree_nodes
 from apdu.trace.decode.rows import gpdata, install  # noqa: F401  -- their rows are neighbours of these
 from apdu.trace.decode.rows.es import application, is_isd_p, within
 from apdu.trace.decode.rows.gpdata import certificate_node
@@ -173,7 +177,8 @@ def _group_node(tag: int, octets: Octets, function: str) -> Node:
         return Node(f"DGI {tag:04X}", "", octets, object_nodes(kind, octets), clause=kind.CLAUSE)
     if tag == Dgi.PARAMETERS:
         parameters = AddressingParameters if "Addressing" in function else ConnectivityParameters
-        return Node(f"DGI {tag:04X}", "", octets, object_nodes(parameters, octets), clause=parameters.CLAUSE)
+        inside = tuple(_opened(node) for node in object_nodes(parameters, octets))
+        return Node(f"DGI {tag:04X}", "", octets, inside, clause=parameters.CLAUSE)
     if tag in _READERS:
         return Node(f"DGI {tag:04X}", "", octets, tuple(_READERS[tag](octets, raw)))
     name = _DGI_NAMES.get(tag)
@@ -181,6 +186,44 @@ def _group_node(tag: int, octets: Octets, function: str) -> Node:
     if tag >> 12 == _SECRET:
         return Node(label, f"{len(octets)} bytes, not shown")
     return plain_node(label, octets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sms(Template, tag=0xA0, clause="SGP.02 v4.2 4.1.3.4", open=True):
+    """Connectivity parameters of SMS."""
+
+    service_centre: Address | None = tlv(0x06, ADDRESS, optional=True)
+    protocol_identifier: bytes | None = tlv(0x81, RAW, optional=True)
+    data_coding_scheme: bytes | None = tlv(0x82, RAW, optional=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Network(Template, tag=0xA1, clause="SGP.02 v4.2 4.1.3.4", open=True):
+    """Connectivity parameters of CAT_TP and HTTPS."""
+
+    bearer_description: bytes | None = tlv(0x35, RAW, optional=True)
+    network_access_name: str | None = tlv(0x47, ACCESS_NAME, optional=True)
+    login: tuple[bytes, ...] = tlv(0x0D, RAW, many=True)
+    buffer_size: int | None = tlv(0x39, UINT, optional=True)
+
+
+HIDDEN.add((_Network, "login"))
+NAMES[_Network, "login"] = "login or password"
+_PARAMETERS: Final[dict[str, type[Template]]] = {
+    "SMS parameters": _Sms,
+    "CAT_TP parameters": _Network,
+    "HTTPS parameters": _Network,
+}
+
+
+def _opened(node: Node) -> Node:
+    """The parameters of one bearer, object by object."""
+    kind, raw = _PARAMETERS.get(node.name), node.raw
+    if kind is None or not isinstance(raw, bytes) or node.findings:
+        return node
+    _, start, end = read_header(raw, 0, len(raw))
+    inside = object_nodes(kind, raw[start:end])
+    return Node(node.name, "" if inside else "empty", raw, inside, node.layer, node.clause)
 
 
 def _object(octets: Octets, raw: bytes, tag: int, make: Callable[[Octets], Node]) -> Iterator[Node]:

@@ -21,7 +21,7 @@ from apdu.cat.codes import (
 )
 from apdu.cat.comprehension import RESULT, Comprehension
 from apdu.cat.envelope import EventDownload
-from apdu.cat.proactive import ProactiveCommand, Refresh
+from apdu.cat.proactive import ProactiveCommand, Refresh, TerminalResponse
 from apdu.cat.response import TerminalAnswer
 from apdu.cat.tags import CatTag
 from apdu.cat.terminal import COMMAND_FACILITIES, Facility, TerminalProfile
@@ -105,7 +105,10 @@ FORMATS.update(
         (COMMANDS[CommandType.SET_UP_EVENT_LIST], "events"): _events,
     }
 )
-NAMES.update({(Comprehension, "devices"): "device identities", (ProactiveCommand, "details"): "command details"})
+NAMES.update(
+    {(Comprehension, "devices"): "device identities", (ProactiveCommand, "details"): "command details",
+     (TerminalResponse, "details"): "command details"}
+)  # fmt: skip
 
 
 def _tag_name(tag: int) -> str:
@@ -121,7 +124,7 @@ def _objects(kind: type[Template], octets: Octets, *, to_card: bool) -> tuple[No
     for node in object_nodes(kind, octets):
         raw = visible(node.raw)
         tag = raw[0] & 0x7F if raw else 0
-        name = _tag_name(tag) if node.name == f"object {tag:X}" else node.name
+        name = _tag_name(tag) if node.name == f"object {tag:02X}" else node.name
         inside = _carried(tag, node.raw, to_card) if tag in CARRIED else node.children
         named.append(Node(name, node.value, node.raw, inside, node.layer, node.clause, node.findings))
     return tuple(named)
