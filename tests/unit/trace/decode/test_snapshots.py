@@ -37,10 +37,12 @@ _WIDTH = 160
 SEED = 5
 
 
-def lines(entries: Iterable[Entry]) -> Iterator[str]:
+def lines(entries: Iterable[Entry], *, flow: bool = True) -> Iterator[str]:
+    """Samples are no flow: what the rules of a session find about their order is left out."""
     for entry in entries:
         yield entry.summary
-        for finding in entry.examine():
+        inside = [finding for node in entry.tree().walk() for finding in node.findings]
+        for finding in (*(entry.findings if flow else ()), *inside):
             yield f"    !! {finding.severity}: {finding.text} [{finding.clause}]"
         for child in entry.tree().children:
             yield from _node(child, 1)
@@ -56,8 +58,8 @@ def _node(node: Node, depth: int) -> Iterator[str]:
         yield from _node(child, depth + 1)
 
 
-def compare(name: str, entries: Iterable[Entry]) -> None:
-    text = "\n".join(lines(entries)) + "\n"
+def compare(name: str, entries: Iterable[Entry], *, flow: bool = True) -> None:
+    text = "\n".join(lines(entries, flow=flow)) + "\n"
     path = FOLDER / f"{name}.txt"
     if os.environ.get("EUICC_SNAPSHOTS") == "write":
         path.write_text(text, encoding="utf-8")
@@ -92,7 +94,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 def test_samples() -> None:
-    compare("samples", decode(samples()))
+    compare("samples", decode(samples()), flow=False)
 
 
 def test_demo(demo: Demo) -> None:
