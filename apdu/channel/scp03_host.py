@@ -125,6 +125,11 @@ class Scp03Host:
         """The static keys: their DEK protects keys in commands (6.2.8)."""
         return self._keys
 
+    def choose(self, level: SecurityLevel) -> None:
+        """Ask for another level than at first: INITIALIZE UPDATE is the same at each."""
+        self._demand(HostState.NEW)
+        self._level = int(level)
+
     def initialize_update(self) -> CommandApdu:
         """The command that begins the session."""
         cla = class_byte(PROPRIETARY, self._channel)

@@ -15,7 +15,7 @@ from apdu.errors import DecodeError
 from apdu.gp.sgp02 import Dgi
 from apdu.tlv.scan import read_header, split_dgi
 from apdu.trace.decode.model import Exchange, part, visible
-from apdu.trace.events import Masked, Octets
+from apdu.trace.events import ChannelEvent, Masked, Octets
 
 __all__ = ["Compared", "Span", "command_parts", "response_parts", "same"]
 
@@ -31,6 +31,7 @@ _CHANGING_TAGS: Final = frozenset((Dgi.EPHEMERAL_KEY, Dgi.SIGNATURE, _RECEIPT, _
 """Objects of key establishment that are made for one session, and the sequence number of a notification."""
 _HEADER: Final = 5
 _LAST_BLOCK: Final = 0x80
+_PROTECTED: Final = b"\x86"
 _SCP03T_TAGS: Final = (b"\x84", b"\x85", b"\x86", b"\x87")
 _LONG_LENGTH: Final = 0xFF
 
@@ -132,11 +133,11 @@ def command_parts(exchange: Exchange) -> list[Compared]:
     if _opaque(exchange, command):
         return [Compared(plain, everything)]
     if exchange.inner:
-        return [Compared(head, []), *(Compared(event.plain, []) for event in exchange.inner)]
+        return [Compared(head, []), *(_inside(event, event.plain) for event in exchange.inner)]
     if _store_data(command):
         content = exchange.assembled or part(plain, _HEADER, command[4])
-        if not command[2] & _LAST_BLOCK:
-            return [Compared(plain, everything)]
+        if not (command[2] & _LAST_BLOCK or _is_whole(visible(content) or b"")):
+            return [Compared(plain, everything)]  # a part: it counts where the whole is complete
         return [Compared(head, []), Compared(content, _stored_spans(visible(content) or b""))]
     rule = _rule(_COMMANDS, command)
     return [Compared(plain, [] if rule is None else [(at + _HEADER, size) for at, size in rule(command[_HEADER:])])]
@@ -152,16 +153,31 @@ def response_parts(exchange: Exchange) -> list[Compared]:
     if _opaque(exchange, command):
         return [Compared(data, _body(raw))]
     if exchange.inner:
-        return [Compared(event.response_plain, []) for event in exchange.inner]
+        return [_inside(event, event.response_plain) for event in exchange.inner]
     if _store_data(command) and raw[:1] in _SCP03T_TAGS:
         return [Compared(data, [(1, len(raw) - 1)])]
     rule = _rule(_RESPONSES, command)
     return [Compared(data, [] if rule is None else rule(raw))]
 
 
+def _inside(event: ChannelEvent, octets: Octets) -> Compared:
+    """What SCP03t carried; what opens a session, or replaces its keys, is made anew."""
+    raw, tag = visible(octets), visible(event.protected)
+    opens = raw is not None and tag is not None and tag[:1] != _PROTECTED
+    return Compared(octets, _body(raw) if opens and raw is not None else [])
+
+
 def _store_data(command: bytes) -> bool:
     known = CLASSES[command[0]]
     return command[1] == 0xE2 and known is not None and known.kind == PROPRIETARY
+
+
+def _is_whole(content: bytes) -> bool:
+    """Whether these are whole data groupings."""
+    try:
+        return bool(split_dgi(content))
+    except DecodeError:
+        return False
 
 
 def _stored_spans(content: bytes) -> list[Span]:

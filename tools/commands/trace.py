@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from tools.commands.tracecompare import COMPARISONS
 from tools.commands.tracefiles import FILES
 from tools.commands.traceviews import VIEWS
 
@@ -16,5 +17,5 @@ def trace() -> None:
     """What a card and its servers said: traces of any source, decoded."""
 
 
-for _command in (*FILES, *VIEWS):
+for _command in (*FILES, *VIEWS, *COMPARISONS):
     trace.add_command(_command)
