@@ -62,7 +62,8 @@ def _content(event: AnyEvent) -> tuple[str, tuple[Node, ...]]:
         name = _LINK_NAMES.get(event.kind, event.kind)
         return f"{name} {digits(event.data)}".rstrip(), (plain_node(name, event.data),)
     if isinstance(event, FunctionEvent):
-        return f"{event.name}: {event.outcome or 'begins'}", json_nodes(event.fields)
+        subject = "profile " if event.layer == Layer.PROFILE else ""
+        return f"{subject}{event.name}: {event.outcome or 'begins'}", json_nodes(event.fields)
     if isinstance(event, BearerEvent):
         decode = BEARERS.get(event.layer)
         inside = decode(event) if decode is not None else (plain_node("data", event.data),)
