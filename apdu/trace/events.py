@@ -109,13 +109,13 @@ class Masked:
     spans: tuple[tuple[int, int], ...]
 
     def __post_init__(self) -> None:
-        hidden = bytearray(len(self.data))
+        hidden, shown = bytearray(len(self.data)), bytearray(self.data)
         for offset, length in self.spans:
             if offset < 0 or length < 0 or offset + length > len(self.data):
                 raise ValueError(f"span {offset}, {length} lies outside {len(self.data)} bytes")
             hidden[offset : offset + length] = b"\x01" * length
-        shown = bytes(0 if gone else byte for byte, gone in zip(self.data, hidden, strict=True))
-        object.__setattr__(self, "data", shown)
+            shown[offset : offset + length] = bytes(length)
+        object.__setattr__(self, "data", bytes(shown))
         object.__setattr__(self, "spans", _runs(hidden))
 
     def __len__(self) -> int:

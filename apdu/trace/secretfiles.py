@@ -37,6 +37,14 @@ _FILES: Final[dict[tuple[int, int], int | None]] = {
     (_DF_GSM, 0x6F52): None,  # EF.KcGPRS
 }
 """Directory and file with its short identifier (TS 31.102 4.2, 4.4; TS 51.011 10.3)."""
+_IDENTIFIERS: Final = frozenset(file for _, file in _FILES)
+_SHORT: Final[Mapping[tuple[int | None, int], int]] = {
+    (place, sfi): file
+    for (directory, file), sfi in reversed(_FILES.items())
+    if sfi is not None
+    for place in (directory, None)
+}
+"""By directory and short identifier; of the directories that have one, the first stands for one that is not known."""
 _SELECT: Final = 0xA4
 _BINARY: Final = frozenset((0xB0, 0xD0, 0xD6))
 _RECORD: Final = frozenset((0xB2, 0xA2, 0xD2, 0xDC))
@@ -56,15 +64,11 @@ class _Place(NamedTuple):
     @property
     def secret(self) -> bool:
         """Whether the file is one of those."""
-        return any(self._matches(directory) and self.file == file for directory, file in _FILES)
+        return self.file in _IDENTIFIERS if self.directory is None else (self.directory, self.file) in _FILES
 
     def short(self, sfi: int) -> int | None:
         """The one of those that a short identifier may name here."""
-        named = (file for (directory, file), known in _FILES.items() if known == sfi and self._matches(directory))
-        return next(named, None)
-
-    def _matches(self, directory: int) -> bool:
-        return self.directory in (None, directory)
+        return _SHORT.get((self.directory, sfi))
 
     def enter(self, fid: int) -> _Place:
         """The place after a file identifier."""

@@ -81,36 +81,41 @@ class Lines:
         time = entry.time
         if self._start is None:
             self._start = self._before = time
-        shown = clock(time) if self._absolute else seconds(time - self._start)
-        delta = time - self._before
+        since, step = time - self._start, time - self._before
         self._before = time
-        step = f"{delta:+.6f}" if -_LONGEST < delta < _LONGEST else seconds(delta, "+")
-        findings, summary = entry.findings, entry.summary
-        function = "" if summary.startswith(entry.function) else entry.function
-        width = _WIDTH if function or findings else 0
-        mark = " "
-        if findings:
-            severity = worst(findings)
-            mark = self._paint(MARKS[severity], _COLOURS[severity])
-        head = f"{mark}{entry.number:>6} {shown:>12} {step:>10}"
+        if self._absolute:
+            times = f"{clock(time)} {seconds(step, '+'):>10}"
+        elif since < _LONGEST and -_LONGEST < step:
+            times = f"{since:12.6f} {step:+10.6f}"
+        else:
+            times = f"{seconds(since):>12} {seconds(step, '+'):>10}"
+        head = f"{entry.number:>6} {times}"
         if self._colour:
-            head = f"{mark}\x1b[2m{entry.number:>6} {shown:>12} {step:>10}\x1b[0m"
+            head = f"\x1b[{_DIM}m{head}\x1b[0m"
+        summary, function, findings = entry.summary, entry.function, entry.findings
+        if entry.link != self._link:
+            summary = self._where(entry.link) + summary
+        shown = summary
+        if findings or (function and function not in summary):
+            shown = f"{summary:{_WIDTH}}"
         if isinstance(entry, Exchange):
             sw = entry.sw
-            status = "----" if sw is None else self._sw(sw)
-            text = f"{head} {entry.channel:>2} {status}  {self._where(entry)}{summary:{width}}"
+            text = f"{head} {entry.channel:>2} {'----' if sw is None else self._sw(sw)}  {shown}"
         else:
-            text = f"{head}          {self._where(entry)}{self._paint(f'{summary:{width}}', _HAPPENING)}"
-        if function:
+            text = f"{head}          {self._paint(shown, _HAPPENING)}"
+        if function and function not in summary:
             text += "  " + self._paint(printable(function), _DIM)
-        if findings:
-            text += "  " + self._paint(f"{MARKS[severity]} {findings_text(findings)}", _COLOURS[severity])
-        return text
+        return self._marked(text, findings) if findings else f" {text}"
 
-    def _where(self, entry: Entry) -> str:
+    def _marked(self, text: str, findings: tuple[Finding, ...]) -> str:
+        """A line between the mark of its worst finding and what was found."""
+        severity = worst(findings)
+        mark, colour = MARKS[severity], _COLOURS[severity]
+        return f"{self._paint(mark, colour)}{text}  {self._paint(f'{mark} {findings_text(findings)}', colour)}"
+
+    def _where(self, link: Link) -> str:
         """Which link, once there are several."""
-        link = entry.link
-        if link == self._link or not link.side:
+        if not link.side:
             return ""
         if self._link is None:
             self._link = link

@@ -115,7 +115,7 @@
     for (const layer of entry[LAYERS].slice(1)) what.append(make("span", "badge", index.layers[layer]));
     row.append(mark, make("span", "n", String(entry[NUMBER])), make("span", "t", seconds(entry[TIME])), make("span", "d", step),
       make("span", "c", entry[CHANNEL] === null ? "" : String(entry[CHANNEL])), make("span", sw ? "s " + quality(sw) : "s", sw),
-      what, make("span", "f", entry[TEXT].startsWith(index.functions[entry[FUNCTION]]) ? "" : index.functions[entry[FUNCTION]]));
+      what, make("span", "f", entry[TEXT].includes(index.functions[entry[FUNCTION]]) ? "" : index.functions[entry[FUNCTION]]));
     holder.append(row);
     return holder;
   };

@@ -199,7 +199,7 @@ class EntryList(ScrollView, can_focus=True):
             shown.append(Segment(entry.summary, _PLAIN))
         else:
             shown += [Segment(" " * 9), Segment(entry.summary, _HAPPENING)]
-        if entry.function and not entry.summary.startswith(entry.function):
+        if entry.function not in entry.summary:
             shown.append(Segment(f"  {printable(entry.function)}", _DIM))
         return shown
 
