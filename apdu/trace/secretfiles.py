@@ -6,7 +6,7 @@ While it is not known which directory is selected, a file that would be secret i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from apdu.trace.spans import Header

@@ -16,7 +16,7 @@ from tools.bench.measure import Better, Budget, Effort, Figure, Metric, Sample, 
 from tools.bench.report import Head, to_json
 from tools.pcscd import obstacle
 
-TINY: Final = Effort(rounds=2, slow_rounds=1, round_seconds=0.0005, cards=2)
+TINY: Final = Effort(rounds=2, slow_rounds=1, round_seconds=0.0005, cards=2, apdus=4000)
 UNITS: Final = {
     "select": "/s",
     "read_binary": "/s",
@@ -35,6 +35,9 @@ UNITS: Final = {
     "memory_per_card": "kB",
     "import_emulator": "ms",
     "euicc_help": "ms",
+    "trace_show_head": "ms",
+    "trace_tui_open": "ms",
+    "trace_report": "ms",
 }
 BUDGETS: Final[dict[str, float | None]] = {  # design: at least for what is counted per second, at most for the rest
     "select": 150_000,
@@ -54,6 +57,9 @@ BUDGETS: Final[dict[str, float | None]] = {  # design: at least for what is coun
     "memory_per_card": 10,
     "import_emulator": 300,
     "euicc_help": 150,
+    "trace_show_head": 2000,
+    "trace_tui_open": 2000,
+    "trace_report": 5000,
 }
 PCSC: Final = {"pcsc_stub": ("/s", None), "pcsc_card": ("/s", None), "pcsc_ratio": ("", 0.75)}
 if obstacle() is None:

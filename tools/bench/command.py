@@ -25,12 +25,13 @@ from tools.bench.processes import IMPORT_NOTE, MEMORY_NOTE, process_metrics
 from tools.bench.provisioning import CACHES_NOTE, provisioning_metrics
 from tools.bench.report import Head, print_calibration, print_head, print_metric, print_notes, to_json
 from tools.bench.traces import trace_metrics
+from tools.bench.traceviews import VIEWS_NOTE, view_metrics
 from tools.text import thousands
 
 __all__ = ["run"]
 
 def _notes() -> tuple[str, ...]:
-    return (CACHES_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE, pcsc_note())
+    return (CACHES_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE, VIEWS_NOTE, pcsc_note())
 
 
 def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) -> None:
@@ -63,6 +64,7 @@ def _measure(line: Line, profile: Path | None, effort: Effort, calibration: Cali
         provisioning_metrics(line, effort),
         image_metrics(effort),
         process_metrics(profile, effort),
+        view_metrics(effort),
         pcsc_metrics(profile, effort),
     ):
         calibration.take()

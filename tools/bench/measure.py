@@ -106,6 +106,8 @@ class Effort:
     """What a round of a fast action is filled with."""
     cards: int = 100
     """Further cards of one block, for their memory."""
+    apdus: int = 1_000_000
+    """Of the trace that is looked at."""
 
 
 def rounds(action: Callable[[], object], count: int, prepare: Callable[[], object] | None = None) -> Sample:

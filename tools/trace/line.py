@@ -85,7 +85,7 @@ class Lines:
         self._before = time
         if self._absolute:
             times = f"{clock(time)} {seconds(step, '+'):>10}"
-        elif since < _LONGEST and -_LONGEST < step:
+        elif since < _LONGEST and step > -_LONGEST:
             times = f"{since:12.6f} {step:+10.6f}"
         else:
             times = f"{seconds(since):>12} {seconds(step, '+'):>10}"
