@@ -149,7 +149,7 @@ def test_layers_fold(desk: Desk, demo: Path) -> None:
 
 def test_findings_and_the_ladder_lead_to_entries(desk: Desk, demo: Path) -> None:
     page = desk.open(demo)
-    page.locator(".findings .at a").first.click()
+    page.locator(".findings li", has_text="no response").locator("a").click()
     until(page, "document.activeElement.classList.contains('row')")
     assert "no response" in page.locator("#list > li:has(.panel)").inner_text()
     page.select_option("#layer", "es5")
@@ -211,7 +211,7 @@ def test_ten_thousand_commands_are_listed_as_one_scrolls(desk: Desk, tmp_path: P
     until(page, "document.querySelectorAll('#list > li').length > 150")
     page.fill("#search", "00b0270f10")
     until(page, "document.querySelector('#count').textContent.startsWith('1 of')")
-    page.locator(".findings .at a").click()
+    page.locator(".findings li", has_text="no response").locator("a").click()
     until(page, "document.querySelectorAll('.panel').length === 1")
     assert page.evaluate("document.activeElement.querySelector('.n').textContent") == "10001"
     desk.check(path)

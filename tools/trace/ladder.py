@@ -15,6 +15,7 @@ from apdu.trace.decode import Entry, Exchange, Severity
 from apdu.trace.decode.text import printable
 from apdu.trace.events import AnyEvent, BearerEvent, ChannelEvent, Direction, FunctionEvent, HeaderEvent, Layer
 from tools.trace.line import worst
+from tools.trace.pipeline import examined
 from tools.trace.statistics import command_name
 
 __all__ = ["Actor", "Ladder", "LadderMaker", "Step", "StepKind", "ladder"]
@@ -130,6 +131,7 @@ def ladder(entries: Iterable[Entry], limit: int) -> Ladder:
     """The ladder of a trace, of so many steps at the most."""
     maker = LadderMaker(limit)
     for entry in entries:
+        examined(entry)
         maker.add(entry)
     return maker.ladder()
 

@@ -9,7 +9,7 @@ from apdu.trace.decode.text import digits, printable
 __all__ = ["entry_object", "finding_object", "node_object"]
 
 
-def entry_object(entry: Entry) -> dict[str, object]:
+def entry_object(entry: Entry, tree: Node) -> dict[str, object]:
     """Everything that is known about an entry."""
     shown: dict[str, object] = {
         "number": entry.number,
@@ -27,7 +27,7 @@ def entry_object(entry: Entry) -> dict[str, object]:
         shown["sw"] = None if sw is None else f"{sw:04X}"
         shown["duration"] = entry.duration
     shown["findings"] = [finding_object(each) for each in entry.findings]
-    shown["tree"] = node_object(entry.tree())
+    shown["tree"] = node_object(tree)
     return shown
 
 

@@ -9,13 +9,13 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Final
 
-from apdu.trace.decode import Decoder, Entry
+from apdu.trace.decode import Decoder, Entry, Node
 from apdu.trace.redact import UNREDACTED, Redaction, Redactor
 from apdu.trace.unwrap import KeyRing, Unwrapper
 from tools.trace.keys import load_keys
 from tools.trace.open import Damage, Item, read_trace
 
-__all__ = ["Origin", "Pipeline", "entries"]
+__all__ = ["Origin", "Pipeline", "entries", "examined"]
 
 _PATIENCE: Final = 64
 """Entries that wait for an earlier one."""
@@ -96,6 +96,15 @@ class Pipeline:
             return self._decoder.feed(item if isinstance(item, Damage) else self._redaction.redact(item))
         except RecursionError:
             return self._decoder.feed(Damage(offset=0, number=self._count, unit="event", reason="is nested too deep"))
+
+
+def examined(entry: Entry) -> Node:
+    """The tree of an entry; what is found in it becomes a finding of the entry as well."""
+    tree = entry.tree()
+    inside = [finding for node in tree.walk() for finding in node.findings if finding not in entry.findings]
+    if inside:
+        entry.findings += tuple(dict.fromkeys(inside))
+    return tree
 
 
 def entries(origin: Origin) -> Iterator[Entry]:

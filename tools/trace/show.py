@@ -15,7 +15,7 @@ from tools.trace.follow import follow
 from tools.trace.line import Lines
 from tools.trace.objects import entry_object
 from tools.trace.open import read_trace
-from tools.trace.pipeline import Origin, Pipeline
+from tools.trace.pipeline import Origin, Pipeline, examined
 from tools.trace.unfold import rows, text
 
 __all__ = ["ShowOptions", "show"]
@@ -65,15 +65,16 @@ def _printer(conditions: Conditions, options: ShowOptions, write: _Write) -> Cal
     if options.as_json:
         return _json_printer(test, write)
     lines = Lines(absolute=options.absolute, colour=options.colour)
-    layers, colour = options.layers, options.colour
+    layers, colour, inside = options.layers, options.colour, bool(options.layers) or conditions.findings
 
     def take(entry: Entry) -> None:
+        tree = examined(entry) if inside else None  # a tree costs more than a line: findings inside only when asked for
         if not test(entry):
             lines.skip(entry)
             return
         write(lines.line(entry) + "\n")
-        if layers:
-            for row in rows(entry.tree(), layers):
+        if layers and tree is not None:
+            for row in rows(tree, layers):
                 write(text(row, colour=colour) + "\n")
 
     return take
@@ -83,7 +84,8 @@ def _json_printer(test: Callable[[Entry], bool], write: _Write) -> Callable[[Ent
     encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
     def take(entry: Entry) -> None:
+        tree = examined(entry)
         if test(entry):
-            write(encode(entry_object(entry)) + "\n")
+            write(encode(entry_object(entry, tree)) + "\n")
 
     return take

@@ -13,7 +13,7 @@ from apdu.command.status import StatusWord
 from tools.text import thousands
 from tools.trace.line import MARKS, clock
 from tools.trace.objects import finding_object
-from tools.trace.pipeline import Origin, entries
+from tools.trace.pipeline import Origin, entries, examined
 from tools.trace.statistics import Statistics, Tally
 
 __all__ = ["duration", "show_statistics", "statistics", "status_text", "to_json"]
@@ -27,6 +27,7 @@ def statistics(origin: Origin) -> Statistics:
     """The figures of a whole trace."""
     found = Statistics()
     for entry in entries(origin):
+        examined(entry)
         found.add(entry)
     return found
 

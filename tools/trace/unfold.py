@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from apdu.trace.decode import Node
 from apdu.trace.decode.text import printable
+from tools.trace.line import MARKS
 
 __all__ = ["ALL", "Row", "rows", "text"]
 
@@ -42,5 +43,6 @@ def text(row: Row, *, colour: bool) -> str:
     node = row.node
     name = f"\x1b[36m{node.name}\x1b[0m" if colour else node.name
     value = f": {node.value}" if node.value else ""
+    found = "".join(f"  {MARKS[each.severity]} {each.text}" for each in node.findings)
     clause = f"  ({printable(node.clause)})" if node.clause else ""
-    return f"{' ' * (_MARGIN + 2 * row.depth)}{name}{value}{clause}{' ...' if row.folded else ''}"
+    return f"{' ' * (_MARGIN + 2 * row.depth)}{name}{value}{clause}{found}{' ...' if row.folded else ''}"

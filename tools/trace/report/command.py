@@ -8,7 +8,7 @@ from typing import Final
 
 from apdu.trace.decode.text import printable
 from tools.trace.ladder import LadderMaker
-from tools.trace.pipeline import Origin, entries
+from tools.trace.pipeline import Origin, entries, examined
 from tools.trace.report.data import ReportData
 from tools.trace.report.page import Report, page
 from tools.trace.report.plots import Timeline
@@ -25,7 +25,7 @@ def write_report(origin: Origin, output: Path, limit: int) -> None:
     """Make the report of a trace."""
     data, statistics, ladder, timeline = ReportData(limit), Statistics(), LadderMaker(_STEPS), Timeline()
     for entry in entries(origin):
-        data.add(entry)
+        data.add(entry, examined(entry))
         statistics.add(entry)
         ladder.add(entry)
         timeline.add(entry)

@@ -61,15 +61,15 @@ class ReportData:
         self.found: dict[Finding, list[int]] = {}
         """The numbers of the entries that have a finding."""
 
-    def add(self, entry: Entry) -> None:
-        """Take one entry."""
+    def add(self, entry: Entry, tree: Node) -> None:
+        """Take one entry and its tree."""
         if len(self._rows) >= self._limit:
             self.omitted += 1
             return
         if not self._rows:
             self._start = self._before = entry.time
         layers: dict[str, None] = {entry.layer: None}
-        self._trees.append(embedded(_packed(entry.tree(), layers)))
+        self._trees.append(embedded(_packed(tree, layers)))
         self._rows.append(self._row(entry, layers))
         self._before = entry.time
         for finding in entry.findings:

@@ -121,7 +121,7 @@
   };
 
   // Trees
-  const node = ([name, value = "", layer = "", clause = "", raw = "", children = []], depth) => {
+  const node = ([name, value = "", layer = "", clause = "", raw = "", children = []], depth, aside = false) => {
     const head = (element) => {
       element.append(marked(make("span", "name"), name));
       if (layer && depth) element.append(make("span", "badge", layer));
@@ -132,10 +132,11 @@
     if (!children.length && !raw) return head(make("div", "leaf"));
     const holder = make("details", layer ? "layer" : "");
     if (layer) holder.dataset.layer = layer;
-    holder.open = Boolean(layer) || depth < 2;
+    holder.open = Boolean(layer) || (depth < 2 && !aside);
     holder.append(head(make("summary")));
     if (raw) holder.append(marked(make("code", "raw"), raw));
-    for (const child of children) holder.append(node(child, depth + 1));
+    const layered = children.some((child) => child[2]);  // what a layer inside says matters more than its bytes
+    for (const child of children) holder.append(node(child, depth + 1, layered));
     return holder;
   };
   const open = (row, wanted) => {

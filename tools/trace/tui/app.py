@@ -22,10 +22,11 @@ from apdu.trace.decode import Entry
 from tools.errors import reason
 from tools.text import thousands
 from tools.trace.line import findings_text
+from tools.trace.pipeline import examined
 from tools.trace.tui.detail import Detail
 from tools.trace.tui.entrylist import EntryList
 from tools.trace.tui.help import HelpScreen
-from tools.trace.tui.query import BadQuery, filter_test, in_tree
+from tools.trace.tui.query import SYNTAX, BadQuery, filter_test, in_tree
 from tools.trace.tui.spool import Spool
 
 __all__ = ["TraceApp"]
@@ -38,7 +39,7 @@ _STEP: Final = 2000
 
 class _Asking(Enum):
     SEARCH = "search in all layers"
-    FILTER = "filter: sw:6xxx ins:A4 ch:1 aid:isd-r fn:ES8 layer:scp03 findings, or text; empty shows all"
+    FILTER = f"filter: {SYNTAX}; empty shows all"
 
 
 class TraceApp(App[None]):
@@ -77,6 +78,8 @@ class TraceApp(App[None]):
         self._source = name
         self._entries = entries
         self._spool = Spool()
+        self._list, self._detail = EntryList(self._spool), Detail()
+        self._line, self._status = Input(id="ask"), Static(id="status", markup=False)
         self._reading = "reading"
         self._filter = ""
         self._sought: Callable[[Entry], bool] | None = None
@@ -86,15 +89,15 @@ class TraceApp(App[None]):
     def compose(self) -> ComposeResult:
         """The widgets."""
         with Container(id="panes"):
-            yield EntryList(self._spool)
-            yield Detail()
-        yield Input(id="ask")
-        yield Static(id="status", markup=False)
+            yield self._list
+            yield self._detail
+        yield self._line
+        yield self._status
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.query_one(EntryList).focus()
+        self._list.focus()
         self.set_interval(_REPORT, self._progress)
         self._read()
 
@@ -111,6 +114,7 @@ class TraceApp(App[None]):
             for entry in self._entries:
                 if worker.is_cancelled:
                     return
+                examined(entry)
                 self._spool.add(entry)
         except M2mError as error:
             self._reading = f"stopped: {error}"
@@ -120,7 +124,9 @@ class TraceApp(App[None]):
             self._reading = ""
 
     def _progress(self) -> None:
-        entries = self.query_one(EntryList)
+        if not self._status.is_attached:  # the end
+            return
+        entries = self._list
         entries.update_count()
         total = len(self._spool)
         parts = [self._source, f"{thousands(total)} entries"]
@@ -130,28 +136,27 @@ class TraceApp(App[None]):
             parts.append(f"filter {self._filter}: {thousands(entries.count)}")
         if self._said:
             parts.append(self._said)
-        self.query_one("#status", Static).update(Text("  ·  ".join(parts)))
+        self._status.update(Text("  ·  ".join(parts)))
 
     # --- the chosen entry
 
     @on(EntryList.Chosen)
     def _chosen(self, message: EntryList.Chosen) -> None:
         entry = message.entry
-        self.query_one(Detail).show(entry)
+        self._detail.show(entry)
         self._said = findings_text(entry.findings)
         self._progress()
 
     def action_other_pane(self) -> None:
         """From the list to the layers and back."""
-        entries = self.query_one(EntryList)
-        (self.query_one(Detail) if entries.has_focus else entries).focus()
+        (self._detail if self._list.has_focus else self._list).focus()
 
     # --- asking
 
     def action_ask(self, what: str) -> None:
         """Open the line to type in."""
         self._asking = _Asking[what]
-        line = self.query_one("#ask", Input)
+        line = self._line
         line.value = self._filter if self._asking is _Asking.FILTER else ""
         line.border_title = Text(self._asking.value).plain.replace("[", "\\[")
         line.add_class("asking")
@@ -172,17 +177,17 @@ class TraceApp(App[None]):
         self._close()
 
     def _close(self) -> None:
-        self.query_one("#ask", Input).remove_class("asking")
-        self.query_one(EntryList).focus()
+        self._line.remove_class("asking")
+        self._list.focus()
 
     def action_escape(self) -> None:
         """Out of the line, or back to all entries."""
-        if self.query_one("#ask", Input).has_class("asking"):
+        if self._line.has_class("asking"):
             self._close()
         elif self._filter:
             self._set_filter("")
         else:
-            self.query_one(EntryList).focus()
+            self._list.focus()
 
     def action_help(self) -> None:
         """Say what keys do."""
@@ -208,7 +213,7 @@ class TraceApp(App[None]):
     @work(thread=True, exclusive=True, group="seek")
     def _seek(self, test: Callable[[Entry], bool], way: int, otherwise: str) -> None:
         """Go through what is listed, and once around."""
-        worker, entries = get_current_worker(), self.query_one(EntryList)
+        worker, entries = get_current_worker(), self._list
         count, from_here = entries.count, entries.cursor
         for step in range(1, count + 1):
             if worker.is_cancelled:
@@ -231,7 +236,7 @@ class TraceApp(App[None]):
     @work(thread=True, exclusive=True, group="filter")
     def _pick(self, test: Callable[[Entry], bool] | None) -> None:
         """Show what passes: what is read already at once, and what comes as it comes."""
-        worker, entries = get_current_worker(), self.query_one(EntryList)
+        worker, entries = get_current_worker(), self._list
         if test is None:
             self.call_from_thread(entries.pick, None)
             return
