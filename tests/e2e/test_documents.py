@@ -31,8 +31,8 @@ from tools.cli import main
 from tools.pki import make_eid, make_eum, make_parties
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-ELSEWHERE = re.compile("euicc (card serve|doctor|readers|bench|shell)|.* --follow")
-"""They take pcscd, a terminal, minutes, or do not end: tests/pcsc, tests/bench and tests/unit/tools run them."""
+ELSEWHERE = re.compile("euicc (card serve|device run(?!.* --once)|trace record|doctor|readers|bench|shell)|.* --follow")
+"""They take pcscd, a terminal, another program, minutes, or do not end; other tests run them."""
 BEFORE = {
     f"--pin {PIN1}": f"euicc apdu 0028000108{PIN1.encode().hex()}FFFFFFFF=9000",  # ENABLE PIN
     "profile disable 0010": "euicc profile enable 0010 -k ENC:MAC:DEK",
