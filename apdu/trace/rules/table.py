@@ -115,7 +115,7 @@ class Rules:
     UNKNOWN_STATUS: Final = Rule("status-unknown", _NOTE, "ISO/IEC 7816-4 5.6", "a status word that is not known here")
     CARD_FAILED: Final = Rule("card-failed", _WARNING, "ISO/IEC 7816-4 5.6", "the card failed")
     NOT_CONTINUED: Final = Rule(
-        "response-not-fetched", _WARNING, "TS 102 221 7.3.1.1", "61xx: the rest of the response was not asked for"
+        "response-not-fetched", _NOTE, "TS 102 221 7.3.1.1", "61xx: the rest of the response was not asked for"
     )
     NOT_REPEATED: Final = Rule(
         "command-not-repeated", _NOTE, "TS 102 221 7.3.1.1", "6Cxx: the command was not sent again with the right Le"

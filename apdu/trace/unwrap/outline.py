@@ -33,7 +33,8 @@ OPEN_FILES: Final = frozenset(_OPEN_FILES.split())
 _HEADERS: Final = ("-header", "-Header")
 _RENAMED: Final = {"pinCodes": "codes", "pukCodes": "codes", "pinAttributes": "attributes", "pinconfig": "list"}
 """Names that say PIN where none is, which the redaction by names would hide."""
-_CODE: Final = "loadBlockObject"
+_CLOSED: Final = frozenset(("loadBlockObject", "content", "applicationSpecificParametersC9"))
+"""Bytes of which nothing says what they are: code, contents of an issuer's own, parameters of applets."""
 _TRIES: Final = "maxNumOfAttemps-retryNumLeft"
 
 
@@ -80,7 +81,7 @@ def _sequence(value: Sequence) -> Json:
             continue
         name = str(item.metadata["asn1"][0])
         name = "header" if name.endswith(_HEADERS) else _RENAMED.get(name, name)
-        if not item.repr or name == _CODE:  # the first: secret
+        if not item.repr or name in _CLOSED:  # the first: secret
             shown[name] = _size(content)
         else:
             shown["tries" if name == _TRIES else name] = _value(content)

@@ -127,6 +127,8 @@ class Scp03:
         if answer.scp != SCP_IDENTIFIER:
             self.state = None
             return None
+        if command.p1 not in (0, answer.kvn):
+            found.add(Rules.INITIALIZE_UPDATE, f"key set {answer.kvn:02X} instead of {command.p1:02X}")
         before = self._counters.take(self.aid, answer)
         if before is not None:
             found.add(Rules.SEQUENCE_COUNTER, f"{answer.counter} after {before}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from hmac import compare_digest
 from typing import Final
 
+from apdu.channel.scp03 import SCP_IDENTIFIER, needs
 from apdu.channel.scp03t import CHALLENGE_LENGTH, LEVEL, MAC_LENGTH, Block, KeyReplacement, State, Tag, read_block
 from apdu.channel.session import BLOCK, RESPONSE, Session
 from apdu.errors import DecodeError, SecurityError
@@ -69,10 +70,14 @@ class Scp03t:
             return self._outcome(block.data, answer, None, found)
         content = _value(answer)
         read = None if content is None or len(value) < 2 else read_answer(content, len(value) - 2)
-        if read is None or len(value) != 2 + CHALLENGE_LENGTH:
+        if read is None or read.scp != SCP_IDENTIFIER or len(value) != 2 + CHALLENGE_LENGTH:
             found.add(Rules.T_ANSWER, "84")
             self._why = "the answer to 84 cannot be read"
             return self._outcome(block.data, answer, None, found)
+        if read.parameter & needs(LEVEL) != needs(LEVEL):
+            found.add(Rules.LEVEL, f"{LEVEL:02X} with i {read.parameter:02X}")
+        if value[0] not in (0, read.kvn):
+            found.add(Rules.T_ANSWER, f"key set {read.kvn:02X} instead of {value[0]:02X}")
         before = self._counters.take(self._aid, read)
         if before is not None:
             found.add(Rules.SEQUENCE_COUNTER, f"{read.counter} after {before}")
