@@ -163,7 +163,8 @@ class LinkFollower:
 
     def finish(self, time: float, side: str) -> list[Event]:
         """The exchange is over: what it carried, and what the ends recorded about it."""
-        raw, response, recorded = self.current, self._response, self.recorded
+        raw, recorded = self.current, self.recorded
+        response = self._response if len(self._response) >= 2 else b""
         self.current, self.recorded, self.answered = b"", [], False
         known = _CLASSES[raw[0]]
         if known is None:

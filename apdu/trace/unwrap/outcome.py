@@ -91,4 +91,4 @@ class Outcome:
 
 def covered(head: bytes, size: int, tail: bytes) -> Octets:
     """Bytes of which `size` in the middle are not known."""
-    return Masked(head + bytes(size) + tail, ((len(head), size),)) if size else head + tail
+    return Masked(head + bytes(size) + tail, ((len(head), size),)) if size > 0 else head + tail
