@@ -24,6 +24,7 @@ __all__ = ["SECURE_MESSAGING_ERRORS", "OpenSession", "Unwrapped", "accepted"]
 
 SECURE_MESSAGING_ERRORS: Final = (0x6982, 0x6987, 0x6988)
 """How cards say that a MAC is wrong."""
+_CHANGED: Final = "the command was changed, or commands before it are missing in the trace"
 _GAP: Final = 8
 """Missing commands in a row that are looked for."""
 
@@ -59,6 +60,10 @@ class OpenSession:
     """The MAC chaining values that may be the right one; one, while everything verifies."""
     lost: bool = False
     """The chain was lost, and that was said."""
+    counted: bool = True
+    """The encryption counter is known; not after commands that may be missing."""
+    doubt: bytes = b""
+    """A chaining value that only says that the host went on from it (S16): commands before it may be missing."""
 
     def unwrap(self, raw: bytes, command: CommandApdu, response: bytes, found: Found) -> Unwrapped:
         """One protected exchange; `response` is empty where the trace has none."""
@@ -78,10 +83,13 @@ class OpenSession:
         answered = self._response_mac(crypt, response, found, quiet=not good or was_lost)
         trusted = good or answered is True
         if not good:
-            counter = self._distrust(crypt, body, counter, response, found, trusted)
+            self._distrust(response, found, trusted)
+        if not (self.counted and trusted):
+            counter = self._recount(crypt, body, response, counter, found)
+        trusted = trusted and self.counted
         plain = self._decrypted_command(crypt, counter, raw, command, body, trusted, found)
         if not trusted or answered is False:
-            return Unwrapped(plain, self._hidden_response(response), False, wrong=not good)
+            return Unwrapped(plain, self._hidden_response(response), good and answered is not False, wrong=not good)
         shown = self._decrypted_response(crypt, counter, response, found)
         return Unwrapped(plain, shown, good, wrong=not good)
 
@@ -98,10 +106,12 @@ class OpenSession:
             if compare_digest(mac[: self.length], sent):
                 self.chains = [mac]
                 self.lost = False
+                self.counted = self.counted and chain != self.doubt
                 return True
             guesses.append(mac)
         if self.length == BLOCK:  # the whole value crossed the link
             guesses.append(sent)
+            self.doubt = sent
         self.chains = guesses[-2:]
         return False
 
@@ -116,6 +126,7 @@ class OpenSession:
         for chain in self.chains:
             if compare_digest(crypt.response_mac(chain + body + status)[: self.length], sent):
                 self.chains = [chain]
+                self.counted = self.counted and chain != self.doubt
                 return True
         if not quiet:
             found.add(Rules.R_MAC)
@@ -140,24 +151,31 @@ class OpenSession:
 
     # --- a command that does not verify
 
-    def _distrust(self, crypt: Session, body: bytes, counter: int, response: bytes, found: Found, trusted: bool) -> int:
-        """Say once what is wrong, and look for the counter that the command really has."""
+    def _distrust(self, response: bytes, found: Found, trusted: bool) -> None:
+        """Say once what is wrong."""
         if self.lost:
-            return counter
+            return
         if response and not accepted(response):
-            found.add(Rules.C_MAC_REFUSED, "the command was changed, or commands before it are missing in the trace")
-        elif trusted:
-            found.add(Rules.C_MAC, "the answer belongs to another one")
+            found.add(Rules.C_MAC_REFUSED, _CHANGED)
         else:
-            found.add(Rules.C_MAC, "the command was changed, or commands before it are missing in the trace")
+            found.add(Rules.C_MAC, "the answer belongs to another one" if trusted else _CHANGED)
         self.lost = not trusted
-        if trusted or not self.level & C_DECRYPTION or len(body) != BLOCK:
-            return counter
-        # the counter shapes the first block only, so the padding of a single block tells whether it is the right one
-        fitting = [step for step in range(_GAP + 1) if _is_padded(crypt, counter + step, body)]
-        if len(fitting) == 1 and fitting[0]:
-            found.add(Rules.MISSING, f"{fitting[0]} of them")
-            crypt.counter = counter + fitting[0]
+
+    def _recount(self, crypt: Session, body: bytes, response: bytes, counter: int, found: Found) -> int:
+        """Look for the counter that a command really has: it shapes the first block only, so one block tells it."""
+        blocks = [(0, body)] if self.level & C_DECRYPTION and len(body) == BLOCK else []
+        if self.level & R_ENCRYPTION and accepted(response) and len(response) == BLOCK + self.length + 2:
+            blocks.append((RESPONSE, response[:BLOCK]))
+        fitting = [
+            step
+            for step in range(_GAP + 1)
+            if all(_is_padded(crypt, counter + step | side, block) for side, block in blocks)
+        ]
+        if len(fitting) == 1:
+            self.counted, self.doubt = True, b""
+            if fitting[0]:
+                found.add(Rules.MISSING, f"{fitting[0]} of them")
+                crypt.counter = counter + fitting[0]
         return crypt.counter
 
     # --- what was inside

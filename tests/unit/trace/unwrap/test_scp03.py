@@ -287,6 +287,28 @@ def test_commands_that_are_missing_in_the_trace() -> None:
     assert "1 of them" in found[1]["text"]
 
 
+def test_after_missing_commands_the_counter_is_found_again_where_macs_are_whole() -> None:
+    """S16: the chaining value crosses the link, and one block tells the counter."""
+    talk = Conversation(parameter=FULL | Parameter.PSEUDO_RANDOM | Parameter.S16)
+    long = STORE._replace(data=bytes(range(40)))
+    for command in (STORE, STORE, STORE, long, STORE, long):
+        talk.say(command, b"answer")
+    events = channels(wire(*talk.parts[:8], *talk.parts[12:]))[2:]
+    assert [event.extra["verified"] for event in events] == [True, False, True, True]
+    assert [row["rule"] for event in events for row in rows(event)] == ["scp03-c-mac", "scp03-missing"]
+    assert [event.plain for event in events[1:]] == [plain for plain, _ in talk.plain[3:]]
+
+
+def test_data_whose_counter_is_not_known_are_not_shown() -> None:
+    talk = Conversation(parameter=FULL | Parameter.PSEUDO_RANDOM | Parameter.S16)
+    long = STORE._replace(data=bytes(range(40)))
+    for command in (STORE, STORE, long, long):  # the counter shapes the first block only, and there are three
+        talk.say(command, bytes(40))
+    events = channels(wire(*talk.parts[:8], *talk.parts[10:]))[2:]
+    assert [event.extra["verified"] for event in events] == [True, False, True]
+    assert all(isinstance(event.plain, Masked) for event in events[1:])
+
+
 @pytest.mark.parametrize("s16", [Parameter.NONE, Parameter.S16])
 def test_after_a_changed_mac_the_trace_is_understood_again(s16: int) -> None:
     talk = Conversation(SecurityLevel.C_MAC_C_DECRYPTION, parameter=FULL | Parameter.PSEUDO_RANDOM | s16)
