@@ -12,7 +12,6 @@ from typing import Final
 from apdu.trace.decode import Decoder, Entry, Node
 from apdu.trace.redact import UNREDACTED, Redaction, Redactor
 from apdu.trace.unwrap import KeyRing, Unwrapper
-from tools.trace.keys import load_keys
 from tools.trace.open import Damage, Item, read_trace
 
 __all__ = ["Origin", "Pipeline", "entries", "examined"]
@@ -40,7 +39,7 @@ class Pipeline:
 
     def __init__(self, origin: Origin) -> None:
         self._redaction: Redaction = UNREDACTED if origin.unredacted else Redactor()
-        self._unwrapper = Unwrapper(KeyRing() if origin.keys is None else load_keys(origin.keys))
+        self._unwrapper = Unwrapper(_ring(origin.keys))
         self._decoder = Decoder()
         self._count = 0
         self._next = 1
@@ -105,6 +104,14 @@ def examined(entry: Entry) -> Node:
     if inside:
         entry.findings += tuple(dict.fromkeys(inside))
     return tree
+
+
+def _ring(path: Path | None) -> KeyRing:
+    if path is None:
+        return KeyRing()
+    from tools.trace.keys import load_keys
+
+    return load_keys(path)
 
 
 def entries(origin: Origin) -> Iterator[Entry]:
