@@ -25,14 +25,13 @@ from tests.e2e.runner import STEPS
 from tests.require import ROOT
 from tests.support.domains import description
 from tests.support.profile import ADM1, PIN1, personalisation, subscriber
-from tests.unit.trace.test_sources import PCSCD
 from tools.cards.make import key_text, new_files
 from tools.cli import main
 from tools.pki import make_eid, make_eum, make_parties
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-ELSEWHERE = re.compile("euicc (card serve|device run(?!.* --once)|trace record|doctor|readers|bench|shell)|.* --follow")
-"""They take pcscd, a terminal, another program, minutes, or do not end; other tests run them."""
+ELSEWHERE = re.compile("euicc (card serve|device run(?!.* --once)|trace|doctor|readers|bench|shell)")
+"""They take pcscd, a terminal, traces, another program, minutes, or do not end: other tests run them."""
 BEFORE = {
     f"--pin {PIN1}": f"euicc apdu 0028000108{PIN1.encode().hex()}FFFFFFFF=9000",  # ENABLE PIN
     "profile disable 0010": "euicc profile enable 0010 -k ENC:MAC:DEK",
@@ -83,9 +82,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     for name in ("FILE.der", "profile.der"):
         (folder / name).write_bytes(subscriber(2).package)
     keys = key_text(card.lab)
-    assert run(["demo", "--trace", f"{folder}/demo.jsonl"]).exit_code == 0
-    shutil.copy(folder / "demo.jsonl", folder / "trace.jsonl")
-    (folder / "pcscd.log").write_bytes(PCSCD)
     reader = ["-r", f"virtual:{folder}/my.card", "-k", keys]
     installed = run(["profile", "install", f"{folder}/profile.der", "--aid", "0010", *reader])
     assert installed.exit_code == 0, installed.output
@@ -121,6 +117,19 @@ def test_it_works_as_printed(
         assert result.exit_code == 0, result.output
         text = result.stdout
     assert text is not None
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if ELSEWHERE.match(line)])
+def test_what_is_run_elsewhere_is_no_wrong_usage(line: str) -> None:
+    """Commands and options are there, with the values that they take."""
+    command: click.Command = main
+    context = click.Context(main)
+    _, *words = shlex.split(line.partition(" | ")[0])
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words.pop(0))
+        assert found is not None
+        command = found
+    command.make_parser(click.Context(command)).parse_args(words)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
