@@ -55,6 +55,7 @@ from apdu.trace.events import (
 from apdu.trace.names import HIDDEN, hide, is_secret
 from apdu.trace.secretfiles import SecretFiles
 from apdu.trace.spans import (
+    INS_AUTHENTICATE,
     DgiStream,
     Header,
     Span,
@@ -117,6 +118,16 @@ class _Origin:
         self.answered = False
 
 
+class _Link:
+    """One link: its files that hold secrets, and the command under way; None while that is not known."""
+
+    __slots__ = ("files", "origin")
+
+    def __init__(self) -> None:
+        self.files = SecretFiles()
+        self.origin: _Origin | None = None
+
+
 class _Latest(dict[K, V]):
     """The values that were put in last: a trace may name streams and channels without end."""
 
@@ -129,14 +140,13 @@ class _Latest(dict[K, V]):
 class Redactor:
     """Applies the rules of this module to the events of one trace, in order."""
 
-    __slots__ = ("_chains", "_files", "_origins", "_salt", "_secrets", "_sessions")
+    __slots__ = ("_chains", "_links", "_salt", "_secrets", "_sessions")
 
     def __init__(self, *, salt: bytes = b"") -> None:
         self._salt = salt
         self._secrets: set[bytes] = set()
         self._sessions: deque[bytes] = deque(maxlen=_REMEMBERED)
-        self._origins: _Latest[_Stream, _Origin] = _Latest()
-        self._files: _Latest[_Stream, SecretFiles] = _Latest()
+        self._links: _Latest[_Stream, _Link] = _Latest()
         self._chains: _Latest[tuple[str, ...], DgiStream] = _Latest()
 
     def register(self, secret: bytes) -> None:
@@ -174,53 +184,50 @@ class Redactor:
     def _link(self, event: LinkEvent) -> Octets:
         octets = event.data
         stream = (event.layer, event.side, event.reader)
+        link = self._links.get(stream)
+        if link is None:
+            link = self._links[stream] = _Link()
         if event.kind in _PUBLIC_KINDS:
-            self._origins.pop(stream, None)
-            self._files_of(stream).reset()
+            link.origin = None
+            link.files.reset()
             return self._known(octets)
         if isinstance(octets, Withheld):
-            self._origins.pop(stream, None)
+            link.origin = None
             return octets
         data = octets if isinstance(octets, bytes) else octets.data  # what a trace hides already stays hidden
         if event.kind == LinkKind.COMMAND:
-            return self._known(octets, self._link_command(stream, data))
+            return self._known(octets, self._link_command(link, stream, data))
         if event.kind == LinkKind.RESPONSE:
-            return self._known(octets, self._link_response(stream, octets, data))
+            return self._known(octets, self._link_response(link, octets, data))
         return self._withhold(octets)
 
-    def _files_of(self, stream: _Stream) -> SecretFiles:
-        files = self._files.get(stream)
-        if files is None:
-            files = self._files[stream] = SecretFiles()
-        return files
-
-    def _link_command(self, stream: _Stream, data: bytes) -> list[Span]:
+    def _link_command(self, link: _Link, stream: _Stream, data: bytes) -> list[Span]:
         head = header(data)
         if head is None:
-            self._origins.pop(stream, None)
+            link.origin = None
             return []
+        repeated = head.is_get_response
         if head.secure:  # key material inside is encrypted, under the session's or the domain's key
             secret, spans = False, pin_spans(head, len(data))
         else:
-            secret = not head.is_get_response and self._files_of(stream).command(head, data)
-            spans = self._command(("link", *stream, str(head.channel)), head, data)
-        if not head.is_get_response:
-            self._origins[stream] = _Origin(head, secret=secret)
+            secret = not repeated and link.files.command(head, data)
+            spans = self._command(("link", *stream), head, data)
+        if not repeated:
+            link.origin = _Origin(head, secret=secret)
         return [*spans, *rest(head.body, len(data))] if secret else spans
 
-    def _link_response(self, stream: _Stream, octets: Octets, data: bytes) -> list[Span]:
-        origin = self._origins.get(stream)
-        everything = rest(0, len(data) - 2)
+    def _link_response(self, link: _Link, octets: Octets, data: bytes) -> list[Span]:
+        origin = link.origin
         if origin is None:  # a trace that starts in the middle: the response may be to anything
-            return everything
-        self._files_of(stream).answer(data[-2] if len(data) > 1 else 0)
-        return everything if origin.secret else self._answer(origin, data, whole=octets is data)
+            return rest(0, len(data) - 2)
+        link.files.answer(data[-2] if len(data) > 1 else 0)
+        return rest(0, len(data) - 2) if origin.secret else self._answer(origin, data, whole=octets is data)
 
-    def _command(self, chain: tuple[str, ...], head: Header, data: bytes) -> list[Span]:
+    def _command(self, stream: tuple[str, ...], head: Header, data: bytes) -> list[Span]:
         if head.puts_keys:
             return put_key_spans(head, len(data))
         if head.stores_data:
-            return self._store_data(chain, head, data)
+            return self._store_data((*stream, str(head.channel)), head, data)
         return pin_spans(head, len(data))
 
     def _store_data(self, chain: tuple[str, ...], head: Header, data: bytes) -> list[Span]:
@@ -241,6 +248,8 @@ class Redactor:
         return spans
 
     def _answer(self, origin: _Origin, response: bytes, *, whole: bool = True) -> list[Span]:
+        if origin.command.ins != INS_AUTHENTICATE:
+            return []
         data = response[:-2]
         spans = answer_spans(origin.command, data, first=not origin.answered)
         if data:
@@ -277,7 +286,7 @@ class Redactor:
         spans: list[Span] = []
         answer_hidden: list[Span] = []
         if isinstance(plain, bytes) and (head := header(plain)) is not None:
-            spans = self._command((event.layer, event.side, event.target, str(head.channel)), head, plain)
+            spans = self._command((event.layer, event.side, event.target), head, plain)
             if isinstance(answer, bytes):
                 answer_hidden = self._answer(_Origin(head), answer)
         return replace(
@@ -294,7 +303,7 @@ class Redactor:
 
     def _known(self, octets: Octets, spans: Sequence[Span] = ()) -> Octets:
         """Hide spans and all registered values."""
-        if isinstance(octets, Withheld):
+        if isinstance(octets, Withheld) or not (spans or self._secrets or self._sessions):
             return octets
         data = octets if isinstance(octets, bytes) else octets.data
         found = list(spans) if isinstance(octets, bytes) else [*spans, *octets.spans]

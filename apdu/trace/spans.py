@@ -14,6 +14,7 @@ from apdu.command.cla import CLASSES, PROPRIETARY
 from apdu.tlv.scan import MAX_NODES
 
 __all__ = [
+    "INS_AUTHENTICATE",
     "DgiStream",
     "Header",
     "Span",
@@ -28,7 +29,7 @@ __all__ = [
 Span = tuple[int, int]
 """Offset and length."""
 
-_INS_AUTHENTICATE: Final = 0x88
+INS_AUTHENTICATE: Final = 0x88
 _INS_GET_RESPONSE: Final = 0xC0
 _INS_PUT_KEY: Final = 0xD8
 _INS_STORE_DATA: Final = 0xE2
@@ -115,7 +116,7 @@ def put_key_spans(head: Header, size: int) -> list[Span]:
 
 def answer_spans(origin: Header, data: bytes, *, first: bool) -> list[Span]:
     """CK, IK and Kc in the answer to AUTHENTICATE; `first` is false for what follows the first piece."""
-    if origin.ins != _INS_AUTHENTICATE or not data:
+    if origin.ins != INS_AUTHENTICATE or not data:
         return []
     if not first:
         return rest(0, len(data))

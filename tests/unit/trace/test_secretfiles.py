@@ -120,7 +120,7 @@ def test_what_is_followed_is_bounded() -> None:
         for event in session((USIM, OK), ("80E2080004811310", OK), reset=False, reader=str(number)):
             redactor.redact(event)
         redactor.redact(link(f"{number % 256:02X}A40004026F08"))
-    sizes = [len(redactor._origins), len(redactor._files), len(redactor._chains)]
-    assert sizes == [1024, 1024, 1024]
+    sizes = [len(redactor._links), len(redactor._chains)]
+    assert sizes == [1024, 1024]
     answer = LinkEvent(time=1, side="reader", kind="response", data=b"\x41\x90\x00", reader="0")
     assert through([answer], redactor) == ["xx9000"]
