@@ -34,11 +34,11 @@ _UNBLOCK: Final = 0x2C
 class LinkRules:
     """What the rules keep about one link."""
 
-    __slots__ = ("_atr", "_autn", "_blocks", "_closed", "_last", "_open", "_pins", "_sure", "_toolkit")
+    __slots__ = ("_atr", "_blocks", "_challenges", "_closed", "_last", "_open", "_pins", "_sure", "_toolkit")
 
     def __init__(self) -> None:
         self._atr: Octets = b""
-        self._autn: dict[bytes, None] = {}
+        self._challenges: dict[bytes, None] = {}
         self._pins: dict[tuple[bytes, int], int] = {}
         """Tries left by application and reference; PUKs with bit 9 set."""
         self._toolkit = Toolkit()
@@ -55,7 +55,7 @@ class LinkRules:
         """The card was reset."""
         if len(atr) and atr != self._atr:  # another card
             self._pins.clear()
-            self._autn.clear()
+            self._challenges.clear()
             self._atr = atr
         self._toolkit = Toolkit()
         self._blocks.clear()
@@ -178,11 +178,11 @@ class LinkRules:
             return (finding(Rules.AUTN_MAC),)
         if len(command) < 39 or command[5] != 16 or command[22] != 16 or response[:1] != b"\xdb":
             return _NONE
-        token = command[6:22] + command[23:39]
-        known = token in self._autn
-        self._autn[token] = None
-        if len(self._autn) > _REMEMBERED:
-            del self._autn[next(iter(self._autn))]
+        challenge = command[6:22] + command[23:39]
+        known = challenge in self._challenges
+        self._challenges[challenge] = None
+        if len(self._challenges) > _REMEMBERED:
+            del self._challenges[next(iter(self._challenges))]
         return (finding(Rules.AUTN_TWICE),) if known else _NONE
 
     def _fetch(self, entry: Exchange, command: bytes, response: bytes) -> tuple[Finding, ...]:
