@@ -201,3 +201,20 @@ def test_a_life_of_two_profiles_breaks_no_rule() -> None:
     assert bad(link.events, ring) == []
     assert True in verdicts(link.events, ring)
     assert False not in verdicts(link.events, ring)
+
+
+@pytest.mark.parametrize(
+    "command", ["card info", "fs tree", "gp list", "gp info --aid mno-sd", "profile list"], ids=lambda text: text[:12]
+)
+def test_commands_at_a_reader_break_no_rule(run: Run, tmp_path: Path, command: str) -> None:
+    ring = load_keys(run.card)
+    keys = next(iter(ring)).keys
+    trace = tmp_path / "trace.jsonl"
+    key = ":".join(each.reveal().hex() for each in (keys.enc, keys.mac, keys.dek))
+    arguments = [*command.split(), "-r", f"virtual:{run.card}", "--trace-file", str(trace)]
+    said = CliRunner(env={"EUICC_KEY": key}).invoke(main, arguments)
+    assert said.exit_code == 0, said.output
+    events = Run(run.card, trace).events(bare=True)
+    assert len(events) > 5
+    assert bad(events, ring) == []
+    assert verdicts(events, ring) <= {True}

@@ -26,7 +26,7 @@ _PENDING: Final = frozenset((0x61, 0x62, 0x63, 0x6C, 0x9F))
 """First bytes of status words after which GET RESPONSE may come."""
 _ACCEPTED: Final = frozenset((0x61, 0x62, 0x63, 0x90, 0x91))
 _REMEMBERED: Final = 1024
-"""Values of AUTN that are kept."""
+"""Values of AUTN, and PINs, that are kept."""
 _BLOCKED: Final = 0x6983
 _UNBLOCK: Final = 0x2C
 
@@ -159,6 +159,8 @@ class LinkRules:
         tried = len(command) > 5
         if sw & 0xFFF0 == 0x63C0:
             left = self._pins[key] = sw & 0x0F
+            if len(self._pins) > _REMEMBERED:
+                del self._pins[next(iter(self._pins))]
         elif sw == _BLOCKED:
             left = self._pins[key] = 0
         elif response[-2] in (0x90, 0x91) and tried:

@@ -27,6 +27,10 @@ __all__ = ["Unwrapper", "unwrap"]
 _NO_KEYS: Final = KeyRing()
 _SEEN: Final = 1024
 """Exchanges of SCP03t that are remembered: an end may report one long after it was on the link."""
+_RECORDED: Final = 64
+"""Reports of one exchange that wait for its end."""
+_LINKS: Final = 256
+"""Links that are followed; of more the ones that came first are forgotten."""
 _COMMAND: Final = str(LinkKind.COMMAND)
 _RESPONSE: Final = str(LinkKind.RESPONSE)
 
@@ -66,7 +70,7 @@ class Unwrapper:
         key = (event.side, event.reader)
         link = self._links.get(key)
         if link is None:
-            link = self._links[key] = LinkFollower(self._ring, elements=self._elements)
+            link = self._new(key)
         kind = event.kind
         if kind == _RESPONSE:
             if link.current and not link.answered:
@@ -86,6 +90,14 @@ class Unwrapper:
         if kind != LinkKind.PPS:
             link.reset(event.data)
         return (*before, event)
+
+    def _new(self, key: tuple[str, str]) -> LinkFollower:
+        if len(self._links) >= _LINKS:
+            oldest = next(iter(self._links))
+            del self._links[oldest]
+            self._waiting.pop(oldest, None)
+        link = self._links[key] = LinkFollower(self._ring, elements=self._elements)
+        return link
 
     def _end(self, key: tuple[str, str], link: LinkFollower, time: float) -> list[Item]:
         """What complete exchanges carried, and the one of a link that goes on with something else."""
@@ -108,7 +120,8 @@ class Unwrapper:
     def _recorded(self, event: ChannelEvent) -> Sequence[Item]:
         """Keep what an end recorded about an exchange until that is complete."""
         for link in self._links.values():
-            if link.current and (event.layer == Layer.SCP03T or event.protected == link.current):
+            matches = event.layer == Layer.SCP03T or event.protected == link.current
+            if link.current and matches and len(link.recorded) < _RECORDED:
                 link.recorded.append(event)
                 return ()
         return (*self._settle(), *self._once((event,))) if self._waiting else self._once((event,))

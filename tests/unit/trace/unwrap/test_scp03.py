@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -419,3 +420,15 @@ def test_an_idle_trace_tells_what_is_complete() -> None:
         unwrapper.feed(event)
     assert [type(event) for event in unwrapper.flush()] == [ChannelEvent]
     assert not unwrapper.flush()
+
+
+def test_what_is_kept_is_bounded() -> None:
+    """A command without an answer, then reports and readers without end."""
+    unwrapper = Unwrapper(RING)
+    unwrapper.feed(link("command", Conversation().parts[2]))
+    told = ChannelEvent(time=0, layer="scp03t", side="card", protected=b"\x86\x00", plain=b"")
+    waiting = sum(not unwrapper.feed(replace(told, protected=number.to_bytes(4, "big"))) for number in range(5000))
+    assert waiting == 64
+    for number in range(5000):
+        unwrapper.feed(LinkEvent(time=0, side="reader", kind="command", data=SELECT, reader=str(number)))
+    assert len(unwrapper.close()) <= 64 + 256
