@@ -65,7 +65,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 def follow(path: Path, idle: Callable[[], None]) -> Iterator[Item]:
     """The events of a file as they come, without an end; `idle` is called whenever there is nothing more for now."""
     if path == Path("-"):
-        yield from read_items(lambda: _from_input(idle))
+        yield from read_items(lambda: _from_input(idle), growing=True)
         return
     while True:
         try:
@@ -73,7 +73,7 @@ def follow(path: Path, idle: Callable[[], None]) -> Iterator[Item]:
         except OSError as error:
             raise ToolError(f"the trace {path} cannot be read: {reason(error)}") from None
         try:
-            yield from read_items(growing.read)
+            yield from read_items(growing.read, growing=True)
         except DecodeError as error:
             raise ToolError(f"{path} {error.message}") from None
         finally:

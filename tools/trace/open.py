@@ -36,15 +36,28 @@ def read_trace(path: Path) -> Iterator[Item]:
         raise ToolError(f"{shown} {error.message}") from None
 
 
-def read_items(read: Callable[[], bytes]) -> Iterator[Item]:
-    """The events of what `read` gives, until it gives nothing; DecodeError when its format is not known."""
+def read_items(read: Callable[[], bytes], *, growing: bool = False) -> Iterator[Item]:
+    """The events of what `read` gives, until it gives nothing; DecodeError when its format is not known.
+
+    Of a trace that is growing, the first whole lines say the format as soon as they can.
+    """
     head = b""
     while len(head) < HEAD and (data := read()):
         head += data
         if b"\n" in head.lstrip() and head.lstrip()[:1] == b"{":  # enough: someone may wait for the first line
+            break
+        if growing and head.endswith(b"\n") and _known(head):
             break
     source = detect(head).make()
     yield from source.feed(head)
     while data := read():
         yield from source.feed(data)
     yield from source.end()
+
+
+def _known(head: bytes) -> bool:
+    try:
+        detect(head)
+    except DecodeError:
+        return False
+    return True

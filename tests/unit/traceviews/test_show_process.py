@@ -73,6 +73,16 @@ def test_follow_goes_on_when_the_file_grows_is_cut_and_is_replaced(tmp_path: Pat
         assert running.stderr.read() == ""
 
 
+def test_follow_knows_a_text_trace_by_its_first_lines(tmp_path: Path) -> None:
+    path = tmp_path / "trace.txt"
+    path.write_text("00A40004023F00\n9000\n")
+    with process(path, "--follow") as running:
+        assert "SELECT" in line_of(running)
+        with path.open("a") as file:
+            file.write("00B0000001\n6986\n")
+        assert "READ BINARY" in line_of(running)
+
+
 def test_follow_shows_standard_input_as_it_comes(tmp_path: Path) -> None:
     with process("-", "--follow") as running:
         assert running.stdin is not None

@@ -230,11 +230,15 @@ def test_narrow_terminals_have_the_layers_below() -> None:
 def test_nothing_in_a_trace_is_markup() -> None:
     async def act(pilot: Pilot[None], app: TraceApp) -> None:
         await until(pilot, lambda: listed(app).count > 5 and "reading" not in status(app))
+        seen: list[str] = []
         for row in range(listed(app).count):
             listed(app).cursor = row
             await pilot.pause()
-            shown = "".join(listed(app).render_line(row).text) + "".join(layers(app)) + status(app)
+            line, inside = listed(app).render_line(row).text, "".join(layers(app))
+            shown = line + inside + status(app)
             assert shown.isprintable(), shown
+            seen += [text for text in (line, inside) if "[red]&" in text]
+        assert len(seen) >= 5  # what rich would take for a colour stands there
         app.query_one("#ask").value = "[red]x[/]"  # type: ignore[attr-defined]
         await pilot.press("f", *"[red", "enter")
         await until(pilot, lambda: "filter [red" in status(app))
