@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import apdu.trace.decode  # noqa: F401  -- brings the rows of the table
 from apdu.command.apdu import CommandApdu
 from apdu.command.status import StatusWord
 from apdu.errors import DecodeError
 from apdu.gp.describe import describe
+from apdu.trace.decode.table import find
 from apdu.trace.decode.text import digits, printable
 from apdu.trace.events import (
     AnyEvent,
@@ -60,9 +62,12 @@ def _plain(octets: Octets) -> bytes:
 
 def _named(octets: Octets) -> str:
     try:
-        return describe(CommandApdu.parse(_plain(octets))) + ": "
+        command = CommandApdu.parse(_plain(octets))
     except DecodeError:
         return ""
+    row = find(command)
+    said = describe(command)
+    return f"{said if row is None or said.startswith(row.name) else row.name}: "
 
 
 def _status(octets: Octets) -> str:
