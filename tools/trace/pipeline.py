@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Final
 
-from apdu.trace.decode import Decoder, Entry, Node
+from apdu.trace.decode import Decoder, Entry, Finding, Node
 from apdu.trace.redact import UNREDACTED, Redaction, Redactor
 from apdu.trace.unwrap import KeyRing, Unwrapper
 from tools.trace.open import Damage, Item, read_trace
@@ -100,7 +100,13 @@ class Pipeline:
 def examined(entry: Entry) -> Node:
     """The tree of an entry; what is found in it becomes a finding of the entry as well."""
     tree = entry.tree()
-    inside = [finding for node in tree.walk() for finding in node.findings if finding not in entry.findings]
+    inside: list[Finding] = []
+    waiting = [tree]
+    while waiting:  # walk() does the same, at three times the cost
+        node = waiting.pop()
+        if node.findings:
+            inside += (finding for finding in node.findings if finding not in entry.findings)
+        waiting += reversed(node.children)
     if inside:
         entry.findings += tuple(dict.fromkeys(inside))
     return tree

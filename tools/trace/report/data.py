@@ -128,18 +128,20 @@ def _micro(seconds: float) -> int | None:
 
 
 def _packed(node: Node, layers: dict[str, None], above: str = "") -> list[object]:
-    if node.layer:
-        layers.setdefault(node.layer)
-    raw = digits(node.raw)
-    said = raw == above or raw in node.value.replace(" ", "")
-    packed: list[object] = [
-        node.name,
-        node.value,
-        printable(node.layer),
-        printable(node.clause),
-        "" if said else raw,
-        [_packed(child, layers, raw) for child in node.children],
-    ]
-    while not packed[-1] and len(packed) > 1:
-        packed.pop()
-    return packed
+    """A node and what is below; its bytes are left out where its value or the node above has them already."""
+    value, layer, clause, octets = node.value, node.layer, node.clause, node.raw
+    if layer:
+        layers.setdefault(layer)
+        layer = printable(layer)
+    raw = octets.hex().upper() if type(octets) is bytes else digits(octets)
+    shown = "" if raw in (value, above) or raw in value.replace(" ", "") else raw
+    if node.children:
+        inside = [_packed(child, layers, raw) for child in node.children]
+        return [node.name, value, layer, printable(clause), shown, inside]
+    if shown:
+        return [node.name, value, layer, printable(clause), shown]
+    if clause:
+        return [node.name, value, layer, printable(clause)]
+    if layer:
+        return [node.name, value, layer]
+    return [node.name, value] if value else [node.name]
