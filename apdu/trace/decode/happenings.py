@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from apdu.gp.sgp02 import Notification
@@ -87,7 +88,7 @@ def _channel_nodes(event: ChannelEvent) -> Iterator[Node]:
 
 def damaged(damage: Damage, number: int, time: float) -> Happening:
     """The entry of a piece that could not be read; its time is that of what came before."""
-    finding = Finding(Severity.ERROR, str(damage), damage.clause)
+    finding = Finding(Severity.ERROR, str(replace(damage, clause="")), damage.clause)
     text = f"{damage.unit} {damage.number} cannot be read"
     return Happening(number=number, time=time, layer=Layer.TRACE, findings=(finding,), text=text)
 

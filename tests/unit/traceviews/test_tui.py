@@ -274,22 +274,21 @@ def test_the_spool_gives_back_what_it_took() -> None:
     spool.close()
 
 
-def test_a_large_trace_opens_at_once_and_is_read_on(tmp_path: Path) -> None:
-    path = large(tmp_path / "trace.jsonl", count("trace_tui_apdus"))
-    start = time.perf_counter()
-    seen: list[float] = []
+def test_a_large_trace_opens_before_it_is_read_and_is_read_on(tmp_path: Path) -> None:
+    """How soon it opens is measured by `euicc bench`."""
+    apdus = count("trace_tui_apdus")
+    path = large(tmp_path / "trace.jsonl", apdus)
 
     async def act(pilot: Pilot[None], app: TraceApp) -> None:
         await until(pilot, lambda: listed(app).count > 40)
-        seen.append(time.perf_counter() - start)
         before = listed(app).count
+        assert before < apdus / 2
         await pilot.press("end", "down", "up")
         assert number(app) >= before - 1
         await until(pilot, lambda: listed(app).count > before)
         await pilot.press("q")
 
     run(entries(Origin(path)), act)
-    assert seen[0] < 2
 
 
 def test_it_asks_for_a_file_and_a_terminal(tmp_path: Path) -> None:
