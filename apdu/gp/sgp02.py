@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Final, Self, TypeAlias
+from typing import ClassVar, Final, Self, TypeAlias
 
 from apdu.errors import DecodeError
 from apdu.gp.codes import ISD_P_PRIVILEGES, Pol1
@@ -151,6 +151,7 @@ class UpdatePol1(DgiTemplate, tag=Dgi.POL1, clause="SGP.02 v4.2 4.1.2.1"):
 class ConnectivityParameters(DgiTemplate, tag=Dgi.PARAMETERS, clause="SGP.02 v4.2 4.1.3.4"):
     """ES8.UpdateConnectivityParameters: what each bearer needs, opaque; an empty object clears one."""
 
+    _walk: ClassVar[bool] = False  # objects of the toolkit, whose tags only look as if they held others
     sms: bytes | None = tlv(0xA0, RAW, optional=True)
     cat_tp: bytes | None = tlv(0xA1, RAW, optional=True)  # (U) A1 and A2 may stand the other way round
     https: bytes | None = tlv(0xA2, RAW, optional=True)  # (U)
@@ -158,8 +159,9 @@ class ConnectivityParameters(DgiTemplate, tag=Dgi.PARAMETERS, clause="SGP.02 v4.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressingParameters(DgiTemplate, tag=Dgi.PARAMETERS, clause="SGP.02 v4.2 4.1.1.10"):
-    """ES5.UpdateSMSRAddressingParameters: where the SM-SR is reached, opaque per bearer."""
+    """ES5.UpdateSMSRAddressingParameters: where the SM-SR is reached; `apdu.ota.addressing` says what is inside."""
 
+    _walk: ClassVar[bool] = False
     sms: bytes | None = tlv(0xA3, RAW, optional=True)
     cat_tp: bytes | None = tlv(0xA4, RAW, optional=True)  # (U)
     https: bytes | None = tlv(0xA5, RAW, optional=True)  # (U)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What makes a card open an administration session over HTTPS (GP Amendment B 3.4, SGP.02 v4.2 2.4.3.3).
 
-    81 { 83 { 84 connection, 85 security, 86 retry policy, 89 { 8A host, 8B agent, 8C URI } } }
+    81 { 83 { 84 connection, 85 security, 86 retry policy, 89 { 8A host, 8B agent, 8C URI } }
+         B3 { D6 name of the server, FA connection to a DNS server } }
 
 It is the secured data of an SCP80 packet to the ISD-R, without a script around it. Every part may be missing: then what
 the card has stored is used; `81 00` leaves all to it.
@@ -20,7 +21,15 @@ from apdu.sms.address import join_digits
 from apdu.tlv.declare import RAW, TEXT, Leaf, OneLevel, Template, tlv
 from apdu.tlv.scan import comprehension, split_comprehension
 
-__all__ = ["HttpParameters", "PskSelection", "RetryPolicy", "SessionParameters", "Trigger", "open_channel"]
+__all__ = [
+    "DnsParameters",
+    "HttpParameters",
+    "PskSelection",
+    "RetryPolicy",
+    "SessionParameters",
+    "Trigger",
+    "open_channel",
+]
 
 _TIMER: Final = 0xA5
 _FAILURE_REPORT: Final = 0x87
@@ -111,7 +120,7 @@ class HttpParameters(Template, tag=0x89, clause="GP Amendment B 3.4", open=True)
 
     host: str | None = tlv(0x8A, TEXT, optional=True)
     agent: str | None = tlv(0x8B, TEXT, optional=True)
-    """Replaces the EID in X-Admin-From where it is given."""
+    """Stands in X-Admin-From where it is given."""
     uri: str | None = tlv(0x8C, TEXT, optional=True)
 
 
@@ -144,10 +153,32 @@ class SessionParameters(OneLevel, tag=0x83, clause="GP Amendment B 3.4", open=Tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DnsParameters(OneLevel, tag=0xB3, clause="SGP.02 v4.2 2.4.5", open=True):
+    """How the card finds the server's address where the connection has none."""
+
+    name: str | None = tlv(0xD6, TEXT, optional=True)
+    """What to ask for; the host where it is missing."""
+    connection: bytes | None = tlv(0xFA, RAW, optional=True)
+    """Objects of OPEN CHANNEL to a DNS server; several other addresses are several servers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger(OneLevel, tag=0x81, clause="GP Amendment B 3.4", open=True):
     """The whole trigger."""
 
     session: SessionParameters | None = tlv(0x83, SessionParameters, optional=True)
+    dns: DnsParameters | None = tlv(0xB3, DnsParameters, optional=True)
+
+    def over(self, stored: Trigger) -> Trigger:
+        """This trigger, with what the card has stored in the place of what is missing."""
+        session, dns = self.session, self.dns
+        if session is not None and stored.session is not None:
+            session = session.over(stored.session)
+        if dns is not None and stored.dns is not None:
+            dns = DnsParameters(
+                name=dns.name or stored.dns.name, connection=dns.connection or stored.dns.connection
+            )
+        return Trigger(session=session or stored.session, dns=dns or stored.dns)
 
 
 _NO_DETAILS: Final = CommandDetails(0x01, CommandType.OPEN_CHANNEL, 0x01)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from apdu.cat.comprehension import Device, DeviceIdentities
-from apdu.cat.envelope import EnvelopeTag, EventDownload, SmsPpDownload
+from apdu.cat.envelope import EnvelopeTag, EventDownload, SmsPpDownload, TimerExpiration
 from apdu.cat.terminal import TerminalCapability, TerminalProfile
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import SW
@@ -63,8 +63,18 @@ def terminal_response(channel: Channel, command: CommandApdu) -> bytes:
 
 
 def _event_download(channel: Channel, value: bytes) -> bytes:
-    """An event: the card has set up no event list, so nobody waits for it."""
-    EventDownload.decode(value)
+    """An event, for whoever has set up an event list."""
+    event = EventDownload.decode(value)
+    if channel.card.toolkit.listener is not None:
+        channel.card.toolkit.listener.event(event)
+    return b""
+
+
+def _timer_expiration(channel: Channel, value: bytes) -> bytes:
+    """A timer ran out: 6A81 where the card has started none."""
+    if channel.card.toolkit.listener is None:
+        raise CardError(SW.FUNCTION_NOT_SUPPORTED)
+    channel.card.toolkit.listener.expired(TimerExpiration.decode(value).timer)
     return b""
 
 
@@ -80,6 +90,7 @@ _FROM_NETWORK: Final = DeviceIdentities(Device.NETWORK, Device.UICC)
 _ENVELOPES: Final[dict[int, Callable[[Channel, bytes], bytes | ResponseApdu]]] = {
     EnvelopeTag.EVENT_DOWNLOAD: _event_download,
     EnvelopeTag.SMS_PP_DOWNLOAD: _sms_pp_download,
+    EnvelopeTag.TIMER_EXPIRATION: _timer_expiration,
 }
 """What the card does with an envelope. A kind that is assigned but not here is 6A81, any other tag 6A80."""
 _ASSIGNED: Final = frozenset(EnvelopeTag)

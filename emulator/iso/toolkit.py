@@ -3,21 +3,25 @@
 
 Nothing is announced before TERMINAL PROFILE; then every 9000 becomes 91xx until the command is fetched, and the next
 one is announced when the terminal's response has come (TS 102 223 6.2, TS 102 221 7.4.2). A reset forgets everything.
+
+What the terminal tells the card by itself (events, timers, STATUS) goes to a listener, where there is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from apdu.cat.comprehension import Device, DeviceIdentities, GeneralResult, Result
+from apdu.cat.envelope import EventDownload
 from apdu.cat.proactive import ProactiveCommand, Refresh, RefreshMode, TerminalResponse
+from apdu.cat.response import TerminalAnswer
 from apdu.cat.terminal import TerminalCapability, TerminalProfile
 from apdu.command.status import SW
 from apdu.errors import DecodeError, EncodeError
 from emulator.errors import CardError
 
-__all__ = ["MAX_REFRESH_OFFERS", "Toolkit"]
+__all__ = ["MAX_REFRESH_OFFERS", "Listener", "Toolkit"]
 
 MAX_REFRESH_OFFERS: Final = 3
 """How often a REFRESH that the terminal could not carry out is offered again (D)."""
@@ -26,6 +30,23 @@ _MAX_LENGTH: Final = 256
 _FROM_TERMINAL: Final = DeviceIdentities(Device.TERMINAL, Device.UICC)
 
 Done = Callable[[Result], None]
+Answered = Callable[[TerminalAnswer], None]
+
+
+class Listener(Protocol):
+    """Who is told what the terminal says by itself."""
+
+    def event(self, event: EventDownload) -> None:
+        """An event of the event list."""
+        ...
+
+    def expired(self, timer: int) -> None:
+        """A timer of the terminal ran out."""
+        ...
+
+    def polled(self) -> None:
+        """STATUS: the terminal has time."""
+        ...
 
 
 class _Pending(NamedTuple):
@@ -33,17 +54,35 @@ class _Pending(NamedTuple):
 
     command: ProactiveCommand
     done: Done | None = None
+    answered: Answered | None = None
     offers: int = 0
 
     @property
     def asks_for_reset(self) -> bool:
         return isinstance(self.command, Refresh) and self.command.details.qualifier == RefreshMode.UICC_RESET
 
+    def fail(self, result: GeneralResult) -> None:
+        """Tell who waits that it was not carried out."""
+        if self.done is not None:
+            self.done(Result(result))
+        if self.answered is not None:
+            self.answered(TerminalAnswer.to(self.command, Result(result)))
+
 
 class Toolkit:
     """Proactive commands of the card and what it knows about the terminal."""
 
-    __slots__ = ("_fetched", "_number", "_queue", "_refused", "capability", "profile", "waiting")
+    __slots__ = (
+        "_fetched",
+        "_held",
+        "_number",
+        "_queue",
+        "_refused",
+        "capability",
+        "listener",
+        "profile",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.profile: TerminalProfile | None = None
@@ -51,7 +90,9 @@ class Toolkit:
         self.capability: TerminalCapability | None = None
         self.waiting = 0
         """Length of the command that 91xx announces, 0 when there is nothing to announce."""
+        self.listener: Listener | None = None
         self._queue: tuple[_Pending, ...] = ()
+        self._held = False
         self._fetched: _Pending | None = None
         self._refused: _Pending | None = None
         self._number = 0
@@ -67,6 +108,15 @@ class Toolkit:
         A terminal that does not announce the facility never gets the command (TS 102 223 5.2): `done` is told so.
         """
         self._add(_Pending(command, done))
+
+    def ask(self, command: ProactiveCommand, answered: Answered) -> None:
+        """The same for a command whose response brings something along; also told when the response is broken."""
+        self._add(_Pending(command, answered=answered))
+
+    def hold(self, held: bool) -> None:
+        """Keep a reset back, or let it go: it would end what is under way (SGP.02 v4.2 3.4, a session in progress)."""
+        self._held = held
+        self._announce()
 
     def terminal_profile(self, profile: TerminalProfile) -> None:
         """The terminal introduced itself: commands may be announced from now on."""
@@ -95,22 +145,29 @@ class Toolkit:
         if pending is None:
             raise CardError(SW.CONDITIONS_OF_USE)
         self._announce()
+        kind = TerminalResponse if pending.answered is None else TerminalAnswer
         try:
-            response = TerminalResponse.decode(data)
+            response = kind.decode(data)
+            if response.details[:2] != pending.command.details[:2] or response.devices != _FROM_TERMINAL:
+                raise DecodeError("the response belongs to another command")
         except DecodeError:
+            if pending.answered is not None:
+                pending.fail(GeneralResult.DATA_NOT_UNDERSTOOD)
             raise CardError(SW.WRONG_DATA) from None
-        if response.details[:2] != pending.command.details[:2] or response.devices != _FROM_TERMINAL:
-            raise CardError(SW.WRONG_DATA)
         if pending.asks_for_reset and not response.result.performed:
             self._refused = pending
         elif pending.done is not None:
             pending.done(response.result)
+        elif pending.answered is not None and isinstance(response, TerminalAnswer):
+            pending.answered(response)
 
     def poll(self) -> None:
-        """STATUS: offer a refused REFRESH again. The terminal did not reset, so the card still waits for it."""
+        """STATUS: offer a refused REFRESH again; the terminal did not reset, so the card still waits for it."""
         pending, self._refused = self._refused, None
         if pending is not None and pending.offers < MAX_REFRESH_OFFERS:
             self._add(pending._replace(offers=pending.offers + 1))
+        if self.listener is not None:
+            self.listener.polled()
 
     def _add(self, pending: _Pending) -> None:
         if len(pending.command.encode()) > _MAX_LENGTH:
@@ -118,8 +175,8 @@ class Toolkit:
         if self.profile is None or self.profile.supports(pending.command.details.type):
             self._enqueue(pending)
             self._announce()
-        elif pending.done is not None:
-            pending.done(Result(GeneralResult.BEYOND_CAPABILITIES))
+        else:
+            pending.fail(GeneralResult.BEYOND_CAPABILITIES)
 
     def _enqueue(self, pending: _Pending) -> None:
         """A reset comes last: what is still to be sent would be lost with it (TS 31.115 4.4, a proof of receipt)."""
@@ -129,5 +186,8 @@ class Toolkit:
         self._queue = (*self._queue[:at], pending, *self._queue[at:])
 
     def _announce(self) -> None:
-        ready = self.profile is not None and self._fetched is None and self._queue
-        self.waiting = len(self._queue[0].command.encode()) if ready else 0
+        first = self._queue[0] if self._queue else None
+        if first is None or self.profile is None or self._fetched is not None:
+            self.waiting = 0
+        else:
+            self.waiting = 0 if self._held and first.asks_for_reset else len(first.command.encode())

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Final
 from apdu.cat.codes import CommandType
 from apdu.cat.commands import SendShortMessage
 from apdu.cat.comprehension import CommandDetails, Device, DeviceIdentities, Result
-from apdu.errors import DecodeError
+from apdu.cat.tags import CatTag
+from apdu.errors import DecodeError, EncodeError
 from apdu.sms.address import Address
 from apdu.sms.coding import CLASS_2_DATA
 from apdu.sms.parts import split_message
 from apdu.sms.tpdu import Submit
 from apdu.sms.userdata import Element, ElementId, UserData
-from apdu.tlv.scan import split
+from apdu.tlv.scan import split, split_comprehension
 
 if TYPE_CHECKING:
     from emulator.card import Card
 
-__all__ = ["report", "send_message", "submit"]
+__all__ = ["report", "send_failure_report", "send_message", "submit"]
 
 _REPORT_ROOM: Final = 128
 """Bytes of user data that fit the report of a delivery, header included (TS 23.040 9.2.2.1a)."""
@@ -50,13 +51,30 @@ def send_message(
     parts = split_message(message, dcs, card.ota.next_reference())
     for number, part in enumerate(parts, 1):
         tpdu = Submit(destination=destination, pid=pid, dcs=dcs, data=part).encode()
-        command = SendShortMessage(
-            details=CommandDetails(0x01, CommandType.SEND_SHORT_MESSAGE, 0x00),
-            devices=DeviceIdentities(Device.UICC, Device.NETWORK),
-            service_centre=centre,
-            tpdu=tpdu,
-        )
-        card.toolkit.submit(command, done if number == len(parts) else None)
+        card.toolkit.submit(_send(tpdu, centre), done if number == len(parts) else None)
+
+
+def send_failure_report(card: Card, report: bytes) -> None:
+    """Send the message that a retry policy holds for the case that every attempt failed.
+
+    (U) Object 87 holds what SEND SHORT MESSAGE has: a service centre, if any, and the SMS-SUBMIT; else there is none.
+    """
+    try:
+        objects = dict(split_comprehension(report))
+        tpdu = Submit.decode(objects.get(CatTag.SMS_TPDU, b"")).encode()
+        centre = Address.from_bytes(objects[CatTag.ADDRESS]) if CatTag.ADDRESS in objects else None
+    except (DecodeError, EncodeError):
+        return
+    card.toolkit.submit(_send(tpdu, centre))
+
+
+def _send(tpdu: bytes, centre: Address | None) -> SendShortMessage:
+    return SendShortMessage(
+        details=CommandDetails(0x01, CommandType.SEND_SHORT_MESSAGE, 0x00),
+        devices=DeviceIdentities(Device.UICC, Device.NETWORK),
+        service_centre=centre,
+        tpdu=tpdu,
+    )
 
 
 def _connectivity(card: Card) -> tuple[int, int, Address | None]:

@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from apdu.cat.codes import Event
+from apdu.cat.envelope import EventDownload
 from apdu.command.apdu import ResponseApdu
 from apdu.command.status import SW
+from apdu.errors import DecodeError
 from apdu.ota.packet import Status
+from apdu.ota.trigger import Trigger
 from apdu.sms.coding import class_of
 from apdu.sms.parts import Reassembly
 from apdu.sms.tpdu import PID_DATA_DOWNLOAD, Deliver
 from apdu.sms.userdata import ElementId, UserData
+from emulator.ota.events import EventList
 from emulator.ota.receiver import Answer, PacketReceiver
 from emulator.ota.script import RemoteScripts
 from emulator.ota.sender import report, submit
@@ -20,6 +27,8 @@ from emulator.sd.isdr import IsdR
 
 if TYPE_CHECKING:
     from emulator.card import Card
+    from emulator.ota.agent import Agent
+    from emulator.ota.parameters import Session
 
 __all__ = ["OverTheAir"]
 
@@ -31,10 +40,15 @@ _PART: Final = 134
 class OverTheAir:
     """The card's part in SMS and HTTPS."""
 
-    __slots__ = ("_parts", "_receiver", "_reference", "card", "scripts")
+    __slots__ = ("_agent", "_begin", "_events", "_parts", "_receiver", "_reference", "card", "scripts")
 
     def __init__(self, card: Card) -> None:
         self.card = card
+        card.toolkit.listener = self
+        self._agent: Agent | None = None
+        self._begin: Session | None = None
+        """A session that begins when its trigger has its answer."""
+        self._events = EventList(card.toolkit)
         self.scripts = RemoteScripts(card)
         self._receiver = PacketReceiver(self)
         self._parts = Reassembly()
@@ -57,7 +71,11 @@ class OverTheAir:
         if whole is None or _packets(whole) != [b""]:
             return b""
         answer = self._receiver.receive(whole.payload)
-        return b"" if answer is None else self._reply(message, answer)
+        reply = b"" if answer is None else self._reply(message, answer)
+        if self._begin is not None:
+            session, self._begin = self._begin, None
+            self.administer(session)
+        return reply
 
     def _whole(self, message: Deliver) -> UserData | None:
         """The message, when all its parts are there; one that the memory cannot hold is dropped."""
@@ -82,8 +100,52 @@ class OverTheAir:
         return isinstance(application, IsdR)
 
     def trigger(self, data: bytes) -> Status:
-        """Open an administration session; the status is for the proof of receipt of the trigger."""
-        return Status.SECURITY_ERROR
+        """Open an administration session; the status is for the proof of receipt of the trigger.
+
+        While a session is open another trigger changes nothing. (U) One that no session can be opened with is taken
+        without one, as the answer to a trigger has no room for a reason.
+        """
+        try:
+            trigger = Trigger.from_tlv(data)
+        except DecodeError:
+            return Status.SECURITY_ERROR
+        if not self.administering:
+            from emulator.ota.parameters import Unusable, prepare
+
+            with suppress(Unusable):
+                self._begin = prepare(self.card, trigger)
+        return Status.OK
+
+    @property
+    def administering(self) -> bool:
+        """Whether an administration session is under way."""
+        return self._agent is not None and self._agent.busy
+
+    def administer(self, session: Session, done: Callable[[bool], None] | None = None) -> None:
+        """Open an administration session with the SM-SR."""
+        if self._agent is None:
+            from emulator.ota.agent import Agent  # with HTTP and TLS, which a card without sessions never needs
+
+            self._agent = Agent(self.card)
+        self._events.want(Event.DATA_AVAILABLE, Event.CHANNEL_STATUS)
+        self._agent.begin(session, done)
+
+    # --- what the terminal says by itself
+
+    def event(self, event: EventDownload) -> None:
+        """An event of the event list."""
+        if self._agent is not None:
+            self._agent.event(event)
+
+    def expired(self, timer: int) -> None:
+        """A timer ran out."""
+        if self._agent is not None:
+            self._agent.expired(timer)
+
+    def polled(self) -> None:
+        """STATUS."""
+        if self._agent is not None:
+            self._agent.polled()
 
 
 def _packets(message: UserData) -> list[bytes]:

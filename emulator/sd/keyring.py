@@ -7,12 +7,12 @@ before it is used (GPCS Amendment D 6.2.2.1), so a power cut can skip values but
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from apdu.channel.errors import ChannelError
 from apdu.channel.session import next_sequence_counter
 from apdu.command.status import SW
-from apdu.gp.codes import KVN_SCP03, KVN_SCP80
+from apdu.gp.codes import KVN_SCP03, KVN_SCP80, KVN_SCP81
 from apdu.gp.recognition import KeyComponentInfo, KeyInformation, KeyInformationTemplate
 from apdu.keys.secret import KeySet, KeyType, SecretKey
 from emulator.errors import CardError
@@ -20,7 +20,7 @@ from emulator.memory.store import Memory
 from emulator.profile.base import DomainKey
 from emulator.sd.records import KeyRecord, KeySetRecord
 
-__all__ = ["SCP03_USAGES", "KeyRing", "scp03_record"]
+__all__ = ["SCP03_USAGES", "KeyRing", "Scp81Keys", "scp03_record"]
 
 SCP03_USAGES: Final = (b"\x38", b"\x34", b"\xc8")
 """Key usage qualifiers of ENC, MAC and DEK: C-ENC and R-ENC, C-MAC and R-MAC, C-DEK and R-DEK (GPCS 11.1.9)."""
@@ -50,6 +50,15 @@ def _from_profile(kvn: int, keys: tuple[DomainKey, ...]) -> KeySetRecord:
             for component in key.components
         ),
     )
+
+
+class Scp81Keys(NamedTuple):
+    """A pre-shared key with its names, and the key that protects keys in commands."""
+
+    kvn: int
+    kid: int
+    psk: SecretKey
+    dek: SecretKey
 
 
 class KeyRing:
@@ -125,6 +134,18 @@ class KeyRing:
         if len({key.type for key in used}) > 1 or used[0].type not in (KeyType.AES, KeyType.DES):
             return None
         return KeySet(kvn, *(SecretKey(key.secret, key.type) for key in used))
+
+    def scp81(self, kvn: int = 0, kid: int = 0) -> Scp81Keys | None:
+        """The pre-shared key that a version and an identifier name, the first there is for 00, and its DEK."""
+        versions = [record.kvn for record in self.records() if record.kvn in KVN_SCP81] if kvn == 0 else [kvn]
+        for version in versions:
+            record = self.record(version) if version in KVN_SCP81 else None
+            keys = {key.kid: SecretKey(key.secret, key.type) for key in record.keys} if record is not None else {}
+            psk = next((one for one, key in keys.items() if key.type is KeyType.TLS_PSK and kid in (0, one)), 0)
+            dek = next((key for key in keys.values() if key.type is KeyType.AES), None)
+            if psk and dek is not None:
+                return Scp81Keys(version, psk, keys[psk], dek)
+        return None
 
     def store_counter(self, kvn: int, value: int) -> None:
         """Store the counter of a packet before the packet is carried out (TS 102 225 5.1.4)."""

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One channel of the bearer independent protocol, as the card uses it (TS 102 223 6.4.27 to 6.4.31).
+
+    OPEN CHANNEL ─► SEND DATA … ─► Data available ─► RECEIVE DATA … ─► CLOSE CHANNEL
+
+The terminal carries out one command after the other, so there is at most one of the channel's on its way; what to do
+next is decided when the answer to the last has come: take what has arrived, then send, then close. When the link is
+gone, what had arrived before is fetched all the same. A terminal that does not report events is asked whenever it
+polls the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, unique
+from typing import TYPE_CHECKING, Final, Protocol
+
+from apdu.cat.bip import ChannelStatus, CloseChannel, GetChannelStatus, OpenChannel, ReceiveData, SendData
+from apdu.cat.codes import CommandType, Device, Event
+from apdu.cat.comprehension import CommandDetails, DeviceIdentities
+from apdu.cat.envelope import EventDownload
+from apdu.cat.proactive import ProactiveCommand
+from apdu.cat.response import TerminalAnswer
+from apdu.cat.terminal import Facility
+from apdu.errors import DecodeError
+
+if TYPE_CHECKING:
+    from emulator.iso.toolkit import Toolkit
+
+__all__ = ["MAX_PIECE", "BipChannel", "ChannelUser", "State"]
+
+MAX_PIECE: Final = 0xED
+"""Bytes of one SEND DATA or RECEIVE DATA: what fits a command of 256 bytes beside the other objects."""
+_UDP: Final = 0x01
+_IMMEDIATELY: Final = 0x01
+_STORE: Final = 0x00
+_CHANNEL: Final = 0x20
+_LINK_DROPPED: Final = 0x05
+_MAX_DATAGRAM: Final = 2048
+"""Bytes that are put together as one datagram (D)."""
+_MOST: Final = 0xFF
+"""A channel data length: 255 or more."""
+_EVENTS: Final = (Facility.EVENT_DATA_AVAILABLE, Facility.EVENT_CHANNEL_STATUS)
+
+
+class ChannelUser(Protocol):
+    """Who has a channel. After `closed` nothing comes any more."""
+
+    def opened(self, buffer: int) -> None:
+        """The link is there, with a buffer of so many bytes."""
+        ...
+
+    def received(self, data: bytes) -> None:
+        """Bytes that came; of a datagram all."""
+        ...
+
+    def closed(self) -> None:
+        """It is gone: the terminal could not, the link was dropped, or it was closed as its user wished."""
+        ...
+
+
+@unique
+class State(Enum):
+    """Where a channel stands."""
+
+    CLOSED = "closed"
+    OPENING = "OPEN CHANNEL under way"
+    OPEN = "open"
+    CLOSING = "CLOSE CHANNEL under way"
+
+
+class BipChannel:
+    """One channel; closed, it can be opened again."""
+
+    __slots__ = (
+        "_arrived",
+        "_busy",
+        "_datagrams",
+        "_dropped",
+        "_ending",
+        "_incoming",
+        "_number",
+        "_outgoing",
+        "_toolkit",
+        "_user",
+        "state",
+    )
+
+    def __init__(self, toolkit: Toolkit, user: ChannelUser) -> None:
+        self._toolkit = toolkit
+        self._user = user
+        self.state = State.CLOSED
+        self._forget()
+
+    def _forget(self) -> None:
+        self._number = 0
+        self._busy = False
+        self._ending = False
+        self._dropped = False
+        self._datagrams = False
+        self._arrived = 0
+        """Bytes that wait at the terminal, FF for 255 or more."""
+        self._incoming = b""
+        self._outgoing: list[tuple[int, bytes]] = []
+
+    # --- what its user asks for
+
+    def open(self, command: OpenChannel) -> None:
+        """Have the terminal open it."""
+        self._forget()
+        self.state = State.OPENING
+        self._datagrams = command.transport is not None and command.transport.protocol == _UDP
+        self._toolkit.ask(command, self._opened)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, or one datagram, in pieces that fit a command."""
+        pieces = [data[at : at + MAX_PIECE] for at in range(0, len(data), MAX_PIECE)]
+        last = len(pieces) - 1
+        for number, piece in enumerate(pieces):
+            whole = not self._datagrams or number == last
+            self._outgoing.append((_IMMEDIATELY if whole else _STORE, piece))
+        self._next()
+
+    def close(self) -> None:
+        """Close it when what is to be sent has been sent."""
+        self._ending = True
+        self._next()
+
+    # --- what the terminal says by itself
+
+    def event(self, event: EventDownload) -> None:
+        """Data available or channel status, if it is about this channel."""
+        status = event.channel_status
+        if self.state is not State.OPEN or status is None or status.channel != self._number:
+            return
+        if event.events[:1] == bytes((Event.DATA_AVAILABLE,)):
+            self._arrived = event.channel_data_length or self._arrived
+        elif event.events[:1] == bytes((Event.CHANNEL_STATUS,)) and _is_gone(status):
+            self._dropped = True
+        self._next()
+
+    def polled(self) -> None:
+        """The terminal has time: ask how the channel is, where no events tell."""
+        profile = self._toolkit.profile
+        silent = profile is None or not all(profile.has(event) for event in _EVENTS)
+        if silent and self.state is State.OPEN and not self._busy:
+            details, devices = _head(CommandType.GET_CHANNEL_STATUS, Device.TERMINAL)
+            self._ask(GetChannelStatus(details=details, devices=devices), self._told)
+
+    # --- one command after the other
+
+    def _next(self) -> None:
+        if self._busy or self.state is not State.OPEN:
+            return
+        device = _CHANNEL | self._number
+        if self._arrived and not self._ending:
+            length = min(self._arrived, MAX_PIECE)
+            details, devices = _head(CommandType.RECEIVE_DATA, device)
+            self._ask(ReceiveData(details=details, devices=devices, length=length), self._received)
+        elif self._outgoing and not self._dropped:
+            qualifier, piece = self._outgoing.pop(0)
+            details, devices = _head(CommandType.SEND_DATA, device, qualifier)
+            self._ask(SendData(details=details, devices=devices, data=piece), self._sent)
+        elif self._ending or self._dropped:
+            self.state = State.CLOSING
+            details, devices = _head(CommandType.CLOSE_CHANNEL, device)
+            self._ask(CloseChannel(details=details, devices=devices), self._closed)
+
+    def _ask(self, command: ProactiveCommand, answered: Callable[[TerminalAnswer], None]) -> None:
+        self._busy = True
+        self._toolkit.ask(command, answered)
+
+    def _opened(self, answer: TerminalAnswer) -> None:
+        status = _status(answer)
+        if not answer.result.performed or status is None or not status.channel:
+            self._end()
+            return
+        self.state, self._number = State.OPEN, status.channel
+        if status.linked and not self._ending:
+            self._user.opened(answer.buffer_size or 0)
+        self._dropped = self._dropped or not status.linked
+        self._next()
+
+    def _sent(self, answer: TerminalAnswer) -> None:
+        self._busy = False
+        self._dropped = self._dropped or not answer.result.performed
+        self._next()
+
+    def _received(self, answer: TerminalAnswer) -> None:
+        self._busy = False
+        if not answer.result.performed:
+            self._arrived, self._dropped = 0, True
+            self._next()
+            return
+        data = answer.channel_data or b""
+        self._arrived = (answer.channel_data_length or 0) if data else 0
+        self._incoming += data
+        if self._incoming and not (self._datagrams and self._arrived and len(self._incoming) < _MAX_DATAGRAM):
+            whole, self._incoming = self._incoming, b""
+            self._user.received(whole)
+        self._next()
+
+    def _told(self, answer: TerminalAnswer) -> None:
+        """GET CHANNEL STATUS: one object for each channel."""
+        self._busy = False
+        found = [status for status in map(_read, answer.channel_status) if status and status.channel == self._number]
+        self._dropped = self._dropped or not answer.result.performed or not found or not found[0].linked
+        self._arrived = self._arrived or _MOST
+        self._next()
+
+    def _closed(self, answer: TerminalAnswer) -> None:
+        """However it went: the terminal has no use for the channel any more."""
+        self._end()
+
+    def _end(self) -> None:
+        self._forget()
+        self.state = State.CLOSED
+        self._user.closed()
+
+
+def _head(type: CommandType, device: int, qualifier: int = 0) -> tuple[CommandDetails, DeviceIdentities]:
+    return CommandDetails(0x01, type, qualifier), DeviceIdentities(Device.UICC, device)
+
+
+def _read(raw: bytes) -> ChannelStatus | None:
+    try:
+        return ChannelStatus.from_bytes(raw)
+    except DecodeError:
+        return None
+
+
+def _status(answer: TerminalAnswer) -> ChannelStatus | None:
+    return next((status for raw in answer.channel_status if (status := _read(raw)) is not None), None)
+
+
+def _is_gone(status: ChannelStatus) -> bool:
+    return not status.linked or status.further == _LINK_DROPPED
