@@ -22,6 +22,7 @@ __all__ = [
     "DeclareService",
     "GetChannelStatus",
     "GetServiceInformation",
+    "OnChannel",
     "OpenChannel",
     "ReceiveData",
     "SendData",
@@ -146,7 +147,7 @@ class OpenChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.27"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OnChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6"):
+class OnChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6"):
     """A command for a channel, which is its destination device."""
 
     alpha: Alpha | None = tlv(CatTag.ALPHA_IDENTIFIER, ALPHA, optional=True)
@@ -161,19 +162,19 @@ class _OnChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseChannel(_OnChannel, tag=0xD0, clause="TS 102 223 6.6.28"):
+class CloseChannel(OnChannel, tag=0xD0, clause="TS 102 223 6.6.28"):
     """Close a channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiveData(_OnChannel, tag=0xD0, clause="TS 102 223 6.6.29"):
+class ReceiveData(OnChannel, tag=0xD0, clause="TS 102 223 6.6.29"):
     """Fetch what came on a channel."""
 
     length: int = tlv(CatTag.CHANNEL_DATA_LENGTH, BYTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendData(_OnChannel, tag=0xD0, clause="TS 102 223 6.6.30"):
+class SendData(OnChannel, tag=0xD0, clause="TS 102 223 6.6.30"):
     """Send on a channel; qualifier bit 1: at once, otherwise when the buffer is complete."""
 
     data: bytes = tlv(CatTag.CHANNEL_DATA, RAW)

@@ -114,6 +114,8 @@ class EventDownload(Comprehension, tag=EnvelopeTag.EVENT_DOWNLOAD, clause="TS 10
     channel_status: ChannelStatus | None = tlv(CatTag.CHANNEL_STATUS, CHANNEL_STATUS, optional=True)
     channel_data_length: int | None = tlv(CatTag.CHANNEL_DATA_LENGTH, BYTE, optional=True)
     """FF: 255 or more."""
+    bearer: bytes | None = tlv(CatTag.BEARER_DESCRIPTION, RAW, optional=True)
+    """Channel status, after OPEN CHANNEL in background mode."""
     access_technology: bytes | None = tlv(CatTag.ACCESS_TECHNOLOGY, RAW, optional=True)
     search_mode: int | None = tlv(CatTag.SEARCH_MODE, BYTE, optional=True)
     tracking_area: bytes | None = tlv(CatTag.TRACKING_AREA_IDENTIFICATION, RAW, optional=True)

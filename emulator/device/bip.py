@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from apdu.cat.codes import CommandType
+from apdu.cat.codes import CommandType, GeneralResult, LocationStatus
 from apdu.cat.envelope import EventDownload
 from apdu.cat.proactive import ProactiveCommand
 from apdu.cat.response import TerminalAnswer
 from apdu.cat.terminal import Facility
+from emulator.device.answers import Refusal
 
-__all__ = ["BIP_COMMANDS", "BipHandler"]
+if TYPE_CHECKING:
+    from emulator.device.device import Device
+
+__all__ = ["BIP_COMMANDS", "BipHandler", "carry_out"]
 
 BIP_COMMANDS: Final = (
     CommandType.OPEN_CHANNEL,
@@ -36,8 +40,26 @@ class BipHandler(Protocol):
         """Bearers and transport levels that the terminal profile announces."""
         ...
 
-    def carry_out(self, command: ProactiveCommand) -> TerminalAnswer:
-        """Answer one command, which is of the class of its type."""
+    @property
+    def linked(self) -> bool:
+        """Whether a channel has a link, or is about to get one: there is something to wait for."""
+        ...
+
+    @property
+    def wake(self) -> float | None:
+        """When something of its own is due, whatever happens on its links."""
+        ...
+
+    def serve(self, available: bool) -> None:
+        """Whether there is service now; without it no link goes on."""
+        ...
+
+    def carry_out(self, command: ProactiveCommand) -> TerminalAnswer | None:
+        """Answer one command, which is of the class of its type. None: it takes time, `finished` has the answer."""
+        ...
+
+    def finished(self) -> TerminalAnswer | None:
+        """The answer that took time, as soon as there is one."""
         ...
 
     def events(self) -> Sequence[EventDownload]:
@@ -47,3 +69,11 @@ class BipHandler(Protocol):
     def reset(self) -> None:
         """The card was reset: close every channel."""
         ...
+
+
+def carry_out(device: Device, bip: BipHandler, command: ProactiveCommand) -> TerminalAnswer | None:
+    """Hand a command to the handler; the user can decline a channel (TS 102 223 6.4.27)."""
+    if command.details.type == CommandType.OPEN_CHANNEL and not device.user.confirms(command):
+        raise Refusal(GeneralResult.USER_DECLINED)
+    bip.serve(device.service is LocationStatus.NORMAL)
+    return bip.carry_out(command)

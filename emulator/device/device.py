@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from apdu.cat.bip import OnChannel, OpenChannel
 from apdu.cat.codes import GeneralResult, LocationStatus
 from apdu.cat.commands import Shown
 from apdu.cat.comprehension import Comprehension, Result
@@ -30,7 +31,7 @@ from apdu.errors import DecodeError, LocalProtocolError, RemoteProtocolError
 from apdu.sms.address import Address
 from apdu.sms.tpdu import Deliver, DeliverReport
 from apdu.trace import Clock
-from emulator.device import events
+from emulator.device import bip, events
 from emulator.device.answers import Refusal, addressed, understand
 from emulator.device.bip import BIP_COMMANDS, BipHandler
 from emulator.device.handlers import HANDLERS, announced
@@ -52,6 +53,7 @@ _STATUS: Final = CommandApdu(0x80, 0xF2, 0x00, 0x0C)
 _INITIALISED, _TERMINATION = (CommandApdu(0x80, 0xF2, p1, 0x0C) for p1 in (0x01, 0x02))
 _TERMINAL_CAPABILITY: Final = 0xAA
 _MF: Final = CommandApdu(0x00, 0xA4, 0x00, 0x0C, bytes.fromhex("3F00"))
+_WITH_ICON: Final = (Shown, OpenChannel, OnChannel)
 _RETRY: Final = 1.0
 """Seconds after which an envelope is tried again that the card was too busy for."""
 
@@ -127,6 +129,7 @@ class Device:
         self._waiting: deque[Comprehension] = deque()
         self._retry_at = 0.0
         self._held: tuple[float, bytes] | None = None
+        self._unfinished: tuple[ProactiveCommand, bool] | None = None
         self._poll_seconds = self.settings.poll
         self._polled_at = self.clock()
         if self.bip is not None:
@@ -178,6 +181,7 @@ class Device:
                 self.registration.step,
                 self._answer_held,
                 self._fetch,
+                self._finish,
                 self._ask_channels,
                 self._expire,
                 self._send_envelope,
@@ -205,13 +209,17 @@ class Device:
             times.append(self._held[0])
         if self._waiting:
             times.append(self._retry_at)
+        if self.bip is not None:
+            times.append(self.bip.wake)
         if self._poll_seconds is not None:
             times.append(self._polled_at + self._poll_seconds)
         return min((time for time in times if time is not None), default=None)
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing is under way that will end by itself, but for timers and polling."""
+        """Whether nothing is under way that will end by itself, but for timers and polling; a link can bring data."""
+        if self.bip is not None and self.bip.linked:
+            return False
         return self._held is None and not self._waiting and (self.modem.outstanding or not self.modem.pending)
 
     def poll_every(self, seconds: float | None) -> None:
@@ -261,9 +269,22 @@ class Device:
 
     def _carry_out(self, raw: bytes, common: ProactiveCommand) -> None:
         command, said = self._work_out(raw, common)
+        if self._unfinished is None:
+            self._respond(command, said)
+
+    def _respond(self, command: ProactiveCommand, said: TerminalAnswer | None) -> None:
         if said is not None:
             self.modem.respond(said)
         self._done(command, said)
+
+    def _finish(self) -> bool:
+        """Answer a command that took time, once the channel handler knows how it went."""
+        said = self.bip.finished() if self.bip is not None and self._unfinished is not None else None
+        if said is None or self._unfinished is None:
+            return False
+        (command, partial), self._unfinished = self._unfinished, None
+        self._respond(command, _shaded(command, said, partial))
+        return True
 
     def _work_out(self, raw: bytes, common: ProactiveCommand) -> tuple[ProactiveCommand, TerminalAnswer | None]:
         """The answer that a command gets: what the policy says, or what its handler does."""
@@ -275,16 +296,15 @@ class Device:
                 return command, TerminalAnswer.to(command, instead)
             handler = HANDLERS.get(common.details.type)
             if common.details.type in BIP_COMMANDS and self.bip is not None:
-                said: TerminalAnswer | None = self.bip.carry_out(command)
+                said = bip.carry_out(self, self.bip, command)
+                self._unfinished = (command, partial) if said is None else None
             elif handler is not None:
                 said = handler(self, command)
             else:
                 raise Refusal(GeneralResult.BEYOND_CAPABILITIES)
         except Refusal as refusal:
             return command, TerminalAnswer.to(command, instead or refusal.result)
-        if said is not None and said.result.general == GeneralResult.DONE:
-            said = replace(said, result=Result(_shade(command, partial)))
-        return command, said
+        return command, said and _shaded(command, said, partial)
 
     def _done(self, command: ProactiveCommand, said: TerminalAnswer | None) -> None:
         carried = Carried(command, said)
@@ -317,8 +337,10 @@ class Device:
         return True
 
     def _ask_channels(self) -> bool:
-        happened = self.bip.events() if self.bip is not None else ()
-        told = [events.report(self, event) for event in happened]
+        if self.bip is None:
+            return False
+        self.bip.serve(self.service is LocationStatus.NORMAL)
+        told = [events.report(self, event) for event in self.bip.events()]
         return any(told)
 
     def report(self, event: EventDownload) -> bool:
@@ -361,11 +383,12 @@ class Device:
         self.call = None
 
 
-def _shade(command: ProactiveCommand, partial: bool) -> GeneralResult:
-    """How a command was done: with something passed over, without its icon, or as it was meant."""
+def _shaded(command: ProactiveCommand, said: TerminalAnswer, partial: bool) -> TerminalAnswer:
+    """What was done as it was meant, unless something was passed over, or an icon was not shown."""
+    if said.result.general != GeneralResult.DONE:
+        return said
     if partial:
-        return GeneralResult.PARTIAL_COMPREHENSION
-    if isinstance(command, Shown) and command.icon is not None:
-        return GeneralResult.ICON_NOT_DISPLAYED
-    return GeneralResult.DONE
-
+        return replace(said, result=Result(GeneralResult.PARTIAL_COMPREHENSION))
+    if isinstance(command, _WITH_ICON) and command.icon is not None:
+        return replace(said, result=Result(GeneralResult.ICON_NOT_DISPLAYED))
+    return said

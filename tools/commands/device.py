@@ -26,6 +26,7 @@ def device() -> None:
     metavar="FILE.der",
     help="Attach to a network that knows the subscription in this profile package.",
 )
+@click.option("--allow", multiple=True, metavar="ADDRESS", help="Let channels lead to this address or network, too.")
 @click.option("--refuse", multiple=True, metavar="TYPE", help="Answer that the user declines.")
 @click.option(
     "--fail",
@@ -40,6 +41,7 @@ def device_run(
     once: bool,
     pin: str | None,
     subscriber: Path | None,
+    allow: tuple[str, ...],
     refuse: tuple[str, ...],
     fail: tuple[str, ...],
     delay: tuple[str, ...],
@@ -47,16 +49,18 @@ def device_run(
     """Play a phone: power-up, polling, and whatever the card asks for.
 
     What the card asks, and what it was answered, is shown; with --json one object a line. A network is always there:
-    messages that the card sends are shown, calls are taken. It authenticates with --subscriber only. TYPE is a
-    proactive command by its name (display-text) or code (21). Ctrl-C ends it.
+    messages that the card sends are shown, calls are taken. It authenticates with --subscriber only. Channels lead to
+    this computer (127.0.0.0/8, ::1), and to what --allow names. TYPE is a proactive command by its name (display-text)
+    or code (21). Ctrl-C ends it.
 
     \b
     euicc device run -r virtual:my.card --once
     euicc device run --refuse open-channel --delay refresh=5
     euicc device run --fail send-short-message=352A
     """
+    from tools.device.allowed import read_allowed
     from tools.device.policy import read_policy
     from tools.device.run import RunOptions, run
 
-    policy = read_policy(refuse, fail, delay)
-    run(options, RunOptions(once=once, pin=pin, subscriber=subscriber, policy=policy))
+    policy, allowed = read_policy(refuse, fail, delay), read_allowed(allow)
+    run(options, RunOptions(once=once, pin=pin, subscriber=subscriber, policy=policy, allowed=allowed))

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
 from apdu.cat.terminal import TerminalCapability
+from emulator.device.channels import Channels
 from emulator.device.device import Device, Surroundings
 from emulator.device.policy import Policy
 from emulator.device.settings import Settings
+from emulator.device.sockets import LOOPBACK, AllowList
+from emulator.device.waiting import Waiting
 from emulator.network.auc import AuC, Subscriber
 from emulator.network.network import Network
 from emulator.network.sms import SmsCentre
@@ -35,6 +39,8 @@ class RunOptions:
     pin: str | None = field(default=None, repr=False)
     subscriber: Path | None = None
     policy: Policy = field(default_factory=Policy)
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where channels may lead to, besides loopback."""
 
 
 def run(options: ReaderOptions, wanted: RunOptions) -> None:
@@ -42,6 +48,8 @@ def run(options: ReaderOptions, wanted: RunOptions) -> None:
     report = Report(as_json=options.as_json)
     network = Network(sms=SmsCentre(report.sent))
     subscriber = _subscriber(wanted.subscriber)
+    waiting = Waiting()
+    channels = Channels(time.time, waiting, allowed=AllowList((*LOOPBACK, *wanted.allowed)))
     with open_card(options) as card:
         if subscriber is not None:
             network.auc = AuC(card.source.entropy("AuC"))
@@ -53,13 +61,16 @@ def run(options: ReaderOptions, wanted: RunOptions) -> None:
             clock=time.time,
             settings=Settings(pin=wanted.pin, capability=_CAPABILITY),
             policy=wanted.policy,
-            surroundings=Surroundings(network=network, carried=report.carried),
+            surroundings=Surroundings(network=network, bip=channels, carried=report.carried),
         )
         try:
             report.powered(device.power_up())
-            _loop(device, report, once=wanted.once)
+            _loop(device, report, waiting, once=wanted.once)
         except KeyboardInterrupt:
             return
+        finally:
+            channels.reset()
+            waiting.close()
 
 
 def _subscriber(path: Path | None) -> Subscriber | None:
@@ -70,7 +81,7 @@ def _subscriber(path: Path | None) -> Subscriber | None:
     return read_profile(read_file(path)).subscriber
 
 
-def _loop(device: Device, report: Report, *, once: bool) -> None:
+def _loop(device: Device, report: Report, waiting: Waiting, *, once: bool) -> None:
     asked = False
     while True:
         device.settle()
@@ -82,5 +93,5 @@ def _loop(device: Device, report: Report, *, once: bool) -> None:
             asked = True
             continue
         wake = device.wake
-        time.sleep(_LONG if wake is None else max(0.0, min(wake - device.clock(), _LONG)))
+        waiting.turn(_LONG if wake is None else max(0.0, min(wake - device.clock(), _LONG)))
 

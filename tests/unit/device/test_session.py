@@ -426,6 +426,8 @@ class Channels:
 
     channels = 3
     facilities = (Facility.BEARER_E_UTRAN, Facility.TCP_CLIENT)
+    linked = False
+    wake = None
 
     def __init__(self) -> None:
         self.asked: list[ProactiveCommand] = []
@@ -435,6 +437,12 @@ class Channels:
     def carry_out(self, command: ProactiveCommand) -> TerminalAnswer:
         self.asked.append(command)
         return answer(command, GeneralResult.BIP_ERROR, bytes((BipProblem.REMOTE_UNREACHABLE,)))
+
+    def serve(self, available: bool) -> None:
+        pass
+
+    def finished(self) -> None:
+        pass
 
     def events(self) -> Sequence[EventDownload]:
         waiting, self.waiting = self.waiting, []

@@ -12,10 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from apdu.cat.codes import CommandType
+from apdu.cat.response import TerminalAnswer
 from emulator.device.policy import Reaction
+from emulator.device.waiting import Waiting
 from tests.require import require
 from tests.unit.cat import vectors
 from tests.unit.device.fake import ToolkitCard
+from tests.unit.device.net import close, listening, open_channel, port_of, read, send
 from tests.unit.device.test_commands import SEND_SMS_PACKING
 from tools.cli import main
 from tools.device.policy import read_policy
@@ -122,14 +125,31 @@ def test_card_that_does_what_it_may_not_is_one_line(card: ToolkitCard) -> None:
 
 
 def test_ctrl_c_ends_it_cleanly(card: ToolkitCard, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(seconds: float) -> None:
-        assert 0 < seconds <= 30
-        raise KeyboardInterrupt
+    def interrupt(self: Waiting, seconds: float = 0.0) -> None:
+        assert 0 <= seconds <= 30
+        if seconds:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr("tools.device.run.time.sleep", interrupt)
+    monkeypatch.setattr(Waiting, "turn", interrupt)
     result = CliRunner().invoke(main, ["device", "run"], prog_name="euicc")
     assert result.exit_code == 0
     assert result.stderr == ""
+
+
+def test_channel_of_the_card_is_a_connection(card: ToolkitCard) -> None:
+    with listening() as server:
+        card.ask(open_channel(port_of(server)), send(1, b"data of the card"), close(1))
+        result = run()
+        assert result.exit_code == 0, result.output
+        peer, _ = server.accept()
+        assert read(peer, 16) == b"data of the card"
+        peer.close()
+    assert [TerminalAnswer.decode(answer).result.general for answer in card.answers] == [0, 0, 0]
+
+
+def test_channel_goes_nowhere_that_is_not_allowed(card: ToolkitCard) -> None:
+    card.ask(open_channel(80, host="192.0.2.1"))
+    assert "answered 3A bip error, 07" in run("--allow", "192.0.2.2", "--allow", "198.51.100.0/24").stdout
 
 
 def test_policy_of_the_options() -> None:
@@ -148,6 +168,7 @@ def test_policy_of_the_options() -> None:
         ("--fail", "refresh="), ("--delay", "refresh"), ("--delay", "refresh=-1"), ("--delay", "refresh=nan"),
         ("--delay", "refresh=1e9"),
         ("--refuse", "21", "--fail", "21"),
+        ("--allow", "example.org"), ("--allow", "1.2.3"), ("--allow", "10.0.0.0/33"),
     ],
 )  # fmt: skip
 def test_wrong_usage(card: ToolkitCard, arguments: tuple[str, ...]) -> None:
