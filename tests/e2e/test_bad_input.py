@@ -29,6 +29,7 @@ KEYS = ["-k", ":".join(["00112233445566778899AABBCCDDEEFF"] * 3)]
 ARGUMENTS: dict[str, list[str]] = {
     "apdu": ["00A4000C023F00", "00A4000C023F00"],
     "card info": [],
+    "device run": ["--once"],
     "fs read": ["EF.ICCID"],
     "fs tree": [],
     "fs update": ["EF.ICCID", "00"],
@@ -43,6 +44,9 @@ ARGUMENTS: dict[str, list[str]] = {
     "profile install": ["package.der", "--trust", "good.card.pem", *KEYS],
     "profile list": KEYS,
     "script run": ["script.txt"],
+    "shell": ["--script", "shell.txt"],
+    "trace record": ["-o", "new.jsonl", "--", sys.executable, "-c", "pass"],
+    "trace replay": ["trace.jsonl"],
 }
 """What each command needs besides the reader: a new command has to come in here."""
 
@@ -57,6 +61,8 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 COMMANDS = sorted(commands(main))
+AT_READER = [command for command in COMMANDS if command != "trace record"]
+"""Those that connect to the card themselves; `trace record` leaves PC/SC to the program that it watches."""
 
 
 def test_every_command_at_a_reader_is_here() -> None:
@@ -71,6 +77,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.exit_code == 0, result.output
     (folder / "package.der").write_bytes(subscriber(2).package)
     (folder / "script.txt").write_text("00A4000C023F00\n00A4000C023F00\n")
+    (folder / "shell.txt").write_text("select MF\nselect MF\n")
+    (folder / "trace.jsonl").write_text(
+        '{"event":"link","time":1.0,"layer":"apdu","side":"reader","kind":"command","data":"00A4000C023F00"}\n' * 2
+    )
     return folder
 
 
@@ -83,7 +93,7 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fails(command: str, *reader: str) -> str:
     """Run it; the one line of what is wrong."""
-    result = CliRunner().invoke(main, [*command.split(), *ARGUMENTS.get(command, []), *reader], prog_name="euicc")
+    result = CliRunner().invoke(main, [*command.split(), *reader, *ARGUMENTS.get(command, [])], prog_name="euicc")
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
@@ -163,7 +173,7 @@ def test_two_processes_on_one_image(folder: Path) -> None:
 # --- readers
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", AT_READER)
 def test_reader_that_does_not_exist(folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setattr("smartcard.System.readers", lambda: [VirtualReader("Red", flow_lab().card)])
     assert "no reader's name contains 'green': 0 Red" in fails(command, "-r", "green")
@@ -171,7 +181,7 @@ def test_reader_that_does_not_exist(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert "plug one in, or name a card image" in fails(command)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", AT_READER)
 def test_pcscd_that_does_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     def no_service() -> list[VirtualReader]:
         raise EstablishContextException(0x8010001D - (1 << 32))
@@ -180,7 +190,7 @@ def test_pcscd_that_does_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch, 
     assert "the PC/SC service (pcscd) does not run: start it" in fails(command)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", AT_READER)
 def test_card_that_is_mute_pulled_out_or_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     card = flow_lab().card
     reader = VirtualReader("Red", card)
