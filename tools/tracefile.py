@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-import os
-import stat
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TextIO
+from typing import Self, TextIO
 
 from apdu.trace import Event
 from apdu.trace.jsonl import LineWriter
 from apdu.trace.redact import Redactor
 from tools.errors import ToolError, reason
+from tools.trace.files import create
 
 __all__ = ["TraceFile"]
-
-_MODE: Final = stat.S_IRUSR | stat.S_IWUSR
 
 
 class TraceFile:
@@ -27,10 +25,7 @@ class TraceFile:
         self._redactor = Redactor(salt=salt)
         self._error: OSError | None = None
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.fchmod(descriptor, _MODE)  # a file that was there may have been open to others
-            self._file: TextIO = os.fdopen(descriptor, "w", encoding="ascii", newline="\n")
+            self._file: TextIO = TextIOWrapper(create(path), encoding="ascii", newline="\n")
         except OSError as error:
             raise self._fault(error) from None
         self._line = LineWriter(self._file.write, self._redactor)

@@ -18,6 +18,7 @@ from tools.demo.view import ConsoleView, Silent, View
 from tools.entropy import Source
 from tools.errors import ToolError
 from tools.subscription import read_file
+from tools.trace.files import spare
 from tools.tracefile import TraceFile
 
 __all__ = ["run"]
@@ -48,6 +49,7 @@ def _run(options: DemoOptions, view: View, report: Report) -> Demo:
         trace = None
         if options.trace is not None:
             _keep_profile(options)
+            spare(options.trace)
             trace = stack.enter_context(TraceFile(options.trace, source.entropy("trace").draw(16)))
         files = stack.enter_context(new_files(options.card)) if options.card is not None else None
         demo = Demo(source, view, report, profile=profile, timings=options.timings, trace=trace, files=files)

@@ -149,6 +149,9 @@ def test_broken_blocks() -> None:
     assert "was captured only in part: 67 of 68 bytes" in str(read(start + enhanced(0, 0, FRAMES[0], whole=68)))
     assert "link type 189, which is not known" in str(read(section() + interface(189) + enhanced(0, 0, b"")))
     assert "shorter than what stands before" in str(read(start + block(6, b"\0" * 16)))
+    unequal = enhanced(0, 0, FRAMES[0])[:-4] + bytes(4)
+    assert "is no block: the next one is searched for" in str(read(start + unequal)[0])
+    assert links(read(start + unequal + enhanced(0, 0, FRAMES[0])))[-2:] == PAIR
     assert "ends before the block does" in str(read(start + enhanced(0, 0, FRAMES[0])[:-1]))
 
 
