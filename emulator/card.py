@@ -127,6 +127,16 @@ class Card:
             self._ota = OverTheAir(self)
         return self._ota
 
+    def introduced(self) -> None:
+        """The terminal introduced itself: what the SM-SR has to be told may be told."""
+        if self.registry.may_notify:
+            self.ota.notifier.introduced()
+
+    def notification_confirmed(self) -> None:
+        """The SM-SR has the last notification: it is not sent again."""
+        if self._ota is not None:
+            self._ota.notifier.confirmed()
+
     def forget_target(self, aid: Aid) -> None:
         """A security domain is gone: nothing goes on in its name over the air."""
         if self._ota is not None:

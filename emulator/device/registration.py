@@ -53,7 +53,8 @@ class Registration:
         self.forget()
 
     def forget(self) -> None:
-        """The card was reset or its USIM activated anew: attach again."""
+        """The card was reset or its USIM activated anew: attach again, and tell it of that."""
+        self._told = None
         self.attached = False
         self._refused = False
         self._attempts = 0
@@ -75,8 +76,12 @@ class Registration:
         return self._try_at if self._wanted() else None
 
     def step(self) -> bool:
-        """Attach if that is due, and report what changed."""
-        if self._device.network is None:
+        """Attach if that is due, and report what changed.
+
+        The first time after a reset what the card asks for goes first: it may want to hear of the attach.
+        """
+        modem = self._device.modem
+        if self._device.network is None or (self._told is None and modem.pending and not modem.outstanding):
             return False
         if self._device.network.status is LocationStatus.NO_SERVICE:
             self.attached, self._attempts, self._try_at = False, 0, 0.0
@@ -116,8 +121,9 @@ class Registration:
         device = self._device
         assert device.network is not None
         now = _Told(device.service, device.network.place, device.network.technology)
-        before, self._told = self._told, now
-        if before is None or before == now:
+        unserved = now._replace(service=LocationStatus.NO_SERVICE)
+        before, self._told = self._told or unserved, now
+        if before == now:
             return False
         told = False
         if before[:2] != now[:2] and (now.service is LocationStatus.NORMAL or before.service is not now.service):

@@ -58,6 +58,8 @@ class CardOrder:
     memory: int = _MEMORY
     volatile: int = _VOLATILE
     bootstrap: Bootstrap | None = None
+    addressing: tuple[bytes, ...] = ()
+    """Where the first SM-SR is reached: whole objects A3 and A5 (`apdu.ota.addressing`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,8 @@ class Eum:
         memory.put("ecasd", self._ecasd(eid, certificate, ecka, sin, sdin).value())
         _write_isd_r_keys(KeyRing(memory, "isdr"), scp80, psk, dek, lab)
         fallback = order.bootstrap.aid if order.bootstrap is not None else None
-        memory.put("isdr", IsdRRecord(sin=sin, sdin=sdin, fallback=fallback, sequence=0).value())
+        isd_r = IsdRRecord(sin=sin, sdin=sdin, fallback=fallback, addressing=order.addressing, sequence=0)
+        memory.put("isdr", isd_r.value())
         if order.bootstrap is not None:
             _install_bootstrap(memory, order.bootstrap, lab=order.lab)
         memory.commit()

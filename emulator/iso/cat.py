@@ -35,6 +35,7 @@ def _data(command: CommandApdu) -> bytes:
 def terminal_profile(channel: Channel, command: CommandApdu) -> bytes:
     """What the terminal can do; the proactive session starts."""
     channel.card.toolkit.terminal_profile(TerminalProfile(_data(command)))
+    channel.card.introduced()
     return b""
 
 

@@ -19,6 +19,7 @@ from apdu.sms.parts import Reassembly
 from apdu.sms.tpdu import PID_DATA_DOWNLOAD, Deliver
 from apdu.sms.userdata import ElementId, UserData
 from emulator.ota.events import EventList
+from emulator.ota.notifier import Notifier
 from emulator.ota.receiver import Answer, PacketReceiver
 from emulator.ota.script import RemoteScripts
 from emulator.ota.sender import report, submit
@@ -40,7 +41,17 @@ _PART: Final = 134
 class OverTheAir:
     """The card's part in SMS and HTTPS."""
 
-    __slots__ = ("_agent", "_begin", "_events", "_parts", "_receiver", "_reference", "card", "scripts")
+    __slots__ = (
+        "_agent",
+        "_begin",
+        "_events",
+        "_parts",
+        "_receiver",
+        "_reference",
+        "card",
+        "notifier",
+        "scripts",
+    )
 
     def __init__(self, card: Card) -> None:
         self.card = card
@@ -49,6 +60,7 @@ class OverTheAir:
         self._begin: Session | None = None
         """A session that begins when its trigger has its answer."""
         self._events = EventList(card.toolkit)
+        self.notifier = Notifier(card, self._events)
         self.scripts = RemoteScripts(card)
         self._receiver = PacketReceiver(self)
         self._parts = Reassembly()
@@ -134,16 +146,19 @@ class OverTheAir:
 
     def event(self, event: EventDownload) -> None:
         """An event of the event list."""
+        self.notifier.event(event)
         if self._agent is not None:
             self._agent.event(event)
 
     def expired(self, timer: int) -> None:
         """A timer ran out."""
+        self.notifier.expired(timer)
         if self._agent is not None:
             self._agent.expired(timer)
 
     def polled(self) -> None:
         """STATUS."""
+        self.notifier.polled()
         if self._agent is not None:
             self._agent.polled()
 

@@ -134,6 +134,7 @@ def confirm_notification(card: Card, sequence: int) -> ConfirmationResponse:
     card.memory.delete("pending")
     for record in going:
         _remove(card, record)
+    card.notification_confirmed()
     return ConfirmationResponse(tuple(record.aid for record in going))
 
 

@@ -66,11 +66,13 @@ class IsdRRecord(Template, tag=0x30, clause="SGP.02 v4.2 2.2.1.1"):
     """SM-SR addressing parameters: whole TLVs A3, A4, A5."""
     sequence: int = tlv(0x82, UINT)
     """Sequence number of the next default notification."""
+    attached: bool = tlv(0x83, FLAG, optional=True, default=False)
+    """The network has served the card: its first notification was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRecord(Template, tag=0x30, clause="SGP.02 v4.2 4.1.1.11"):
-    """A profile change that the SM-SR has not confirmed yet."""
+    """A first attach or a profile change that the SM-SR has not confirmed yet."""
 
     kind: int = tlv(0x4D, BYTE)
     sequence: int = tlv(0x4E, UINT)

@@ -130,12 +130,21 @@ class Registry:
 
     @property
     def notification(self) -> NotificationRecord | None:
-        """The profile change that waits for its confirmation."""
+        """What waits for its confirmation."""
         data = self.memory.get("pending")
         return None if data is None else NotificationRecord.decode(data)
 
+    @property
+    def may_notify(self) -> bool:
+        """Whether there is something to tell the SM-SR, now or as soon as the network serves the card."""
+        data = self.memory.get("isdr")
+        record = None if data is None else _isd_r(data)
+        if record is None or not record.addressing:
+            return False
+        return not record.attached or self.notification is not None
+
     def save_notification(self, record: NotificationRecord) -> None:
-        """Write the profile change that waits."""
+        """Write what waits."""
         self.memory.put("pending", record.value())
 
     def allocated(self, record: IsdPRecord) -> int:
