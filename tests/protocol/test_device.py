@@ -16,6 +16,7 @@ from apdu.cat.proactive import Refresh
 from apdu.gp.codes import LifeCycle
 from apdu.ids import Aid
 from apdu.keys.entropy import SeededEntropy
+from apdu.ota.addressing import SmsAddressing
 from apdu.sms.address import Address
 from apdu.sms.tpdu import Deliver, DeliverReport
 from apdu.sms.userdata import UserData
@@ -28,8 +29,9 @@ from emulator.factory.eum import Bootstrap
 from emulator.network.attach import CardNotAuthentic, NetworkNotAccepted
 from emulator.network.auc import AuC, Subscriber
 from emulator.network.network import Network
+from emulator.network.sms import SmsCentre
 from tests.require import require
-from tests.support.lab import Lab
+from tests.support.lab import EID, Lab
 from tests.support.profile import PIN1, USIM, subscriber
 from tests.unit.device.fake import Clock
 
@@ -58,9 +60,13 @@ class Bench:
     """A device, its network, and our card."""
 
     def __init__(
-        self, connect: Connect = VirtualLink, policy: Policy | None = None, around: Network | None = None
+        self,
+        connect: Connect = VirtualLink,
+        policy: Policy | None = None,
+        around: Network | None = None,
+        addressing: tuple[bytes, ...] = (),
     ) -> None:
-        self.lab = Lab(bootstrap=Bootstrap(subscriber().package, FIRST))
+        self.lab = Lab(bootstrap=Bootstrap(subscriber().package, FIRST), addressing=addressing)
         self.network = around or network()
         self.clock = Clock()
         self.carried: list[Carried] = []
@@ -224,3 +230,20 @@ def test_message_of_class_2_lands_in_ef_sms_of_the_card() -> None:
     assert on.lab.send("00B2010400").startswith("030491947110" + text.hex().upper())
     on.check()
 
+
+
+
+def test_the_card_hears_of_its_attach_and_tells_its_sm_sr(connect: Connect) -> None:
+    """The event list is there before the attach; the notification goes out once, after every reset until confirmed."""
+    address = Address.of("+491710000001")
+    around, centre = network(), SmsCentre()
+    around.sms = centre
+    on = Bench(connect, around=around, addressing=(SmsAddressing(address=address).encode(),))
+    for number in (1, 2):
+        assert len(centre.messages) == number
+        message = centre.messages[-1].submit()
+        assert message.destination == address
+        assert f"4C10{EID}4D01014E0200002F10{FIRST}1408" in message.data.payload.hex().upper()
+        on.device.power_up(again=True)
+        on.device.settle()
+    on.check()

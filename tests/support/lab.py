@@ -39,6 +39,7 @@ class Lab:
     curve: Curve = Curve.P256
     memory_size: int = 512 * 1024
     bootstrap: Bootstrap | None = None
+    addressing: tuple[bytes, ...] = ()
     hook: Hook | None = None
     flash: Flash = field(default_factory=Flash)
     recorder: Recorder = field(default_factory=Recorder)
@@ -55,7 +56,13 @@ class Lab:
             master=SecretKey(self.entropy.fork("master").draw(32)),
             expiration=EXPIRATION,
         )
-        order = CardOrder(eid=EID, lab=self.lab, memory=self.memory_size, bootstrap=self.bootstrap)
+        order = CardOrder(
+            eid=EID,
+            lab=self.lab,
+            memory=self.memory_size,
+            bootstrap=self.bootstrap,
+            addressing=self.addressing,
+        )
         memory = Memory(JournalBackend(self.flash))
         self.made: ManufacturedCard = self.eum.manufacture(order, memory, self.entropy.fork("factory"))
         self.starts = 0
