@@ -215,6 +215,8 @@ class HttpsConnection:
             headers.setdefault(name.decode("ascii"), value.decode("latin-1"))
         response = Response(head.status_code, headers, bytes(self._body))
         self._head, self._body = None, bytearray()
+        if self._http.trailing_data[0]:
+            raise h11.RemoteProtocolError("an answer that nobody has asked for")
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         self._user.answered(response)

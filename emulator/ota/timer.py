@@ -38,12 +38,11 @@ class Timer:
         self.running = False
 
     def start(self, seconds: int) -> None:
-        """Start it, again if it runs; no time at all ends at once."""
+        """Start it, again if it runs; it never ends before this returns."""
+        seconds = max(seconds, 1)
         self.running, self._polls = True, 0
         polls = -(-seconds // _POLL)
-        if not seconds:
-            self.expired(self._number)
-        elif self._available:
+        if self._available:
             self._toolkit.submit(self._command(TimerAction.START, seconds), lambda result: self._started(result, polls))
         else:
             self._polls = polls

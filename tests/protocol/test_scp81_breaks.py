@@ -122,7 +122,9 @@ def test_cc_81_10_an_answer_that_does_not_come_to_its_end_is_given_up(lab: Lab) 
 def test_cc_81_10_an_answer_nobody_asked_for_is_no_script(lab: Lab) -> None:
     served = Served(lab, serving(ok(b"", "/1") + ok(CREATE, "/2")))
     served.trigger()
-    assert [posted.target for posted in served.posted][:2] == ["/admin", "/1"]
+    assert [posted.target for posted in served.posted] == ["/admin"]
+    assert not executed(served)
+    assert agent_state(served) is State.IDLE
 
 
 REPORT = Submit(destination=Address.of("+491710000001"), data=UserData(b"failed")).encode()
@@ -188,6 +190,9 @@ def test_cc_81_11_a_terminal_without_channels_or_timers(lab: Lab) -> None:
     lab.card.reset()
     served.terminal.power_up(bytes(profile))
     served.trigger(trigger(attempts=2, seconds=0))
+    for _ in range(2):
+        assert served.terminal.timers == {1: 1}
+        served.terminal.expire()
     assert agent_state(served) is State.IDLE
     assert served.connections == []
     assert served.terminal.of_type(CommandType.OPEN_CHANNEL) == []
