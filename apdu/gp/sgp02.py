@@ -16,7 +16,7 @@ from apdu.gp.codes import ISD_P_PRIVILEGES, Pol1
 from apdu.gp.install import InstallForInstall, InstallForInstallAndMakeSelectable, InstallParameters, SystemParameters
 from apdu.gp.store_data import raise_for_groups
 from apdu.ids import ISD_P_LOAD_FILE, ISD_P_MODULE, Aid, Eid
-from apdu.tlv.declare import AID, BYTE, RAW, UINT16, Leaf, Template, fixed, tlv
+from apdu.tlv.declare import AID, BYTE, RAW, UINT16, Leaf, OneLevel, Template, fixed, tlv
 from apdu.tlv.scan import ber, dgi, split, split_dgi
 
 __all__ = [
@@ -185,7 +185,7 @@ class NotificationType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notification(Template, tag=0xE1, clause="SGP.02 v4.2 4.1.1.11"):
+class Notification(OneLevel, tag=0xE1, clause="SGP.02 v4.2 4.1.1.11"):
     """Default notification. The AID stands in 2F; older cards send 4F, some senders AF (U): `aid` finds it."""
 
     eid: Eid = tlv(0x4C, Leaf(None, Eid, bytes))
