@@ -314,6 +314,7 @@ def test_a_terminal_is_as_it_was_and_obeys_nothing(tmp_path: Path) -> None:
         os.write(mine, b"q")
         said += _read(mine, lambda text: "\x1b[?1049l" in text)
         assert running.wait(WAIT) == 0
+    said += _read(mine, lambda text: "\x1b[?25h" in text, 1)  # the cursor may come back last
     assert termios.tcgetattr(theirs) == before
     assert "\x1b[?1049h" in said
     assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l")
