@@ -297,6 +297,8 @@ class SmSr:
         with self._procedures.step(eis.eid, call.requester, iccid, goes_on=goes_on):
             isd_p = eis.find(iccid) if iccid else None
             record = AuditRecord(
+                eid=eis.eid,
+                smsr_id=self.oid,
                 date=datetime.fromtimestamp(self._clock(), UTC),
                 operation=operation,
                 requester=call.requester,

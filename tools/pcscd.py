@@ -36,9 +36,10 @@ def obstacle() -> str | None:
         return "pcscd is not installed (Debian package pcscd)"
     if not _DRIVER.exists():
         return "pcscd has no virtual reader (Debian package vsmartcard-vpcd)"
-    if shutil.which("unshare") is None or subprocess.run(
-        ["unshare", "-m", "true"], capture_output=True, check=False
-    ).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode
+    ):
         return "a pcscd of one's own takes root and mount namespaces, which this sandbox does not allow"
     return None
 

@@ -42,7 +42,10 @@ _YEARS: Final = timedelta(days=20 * 365)
 _PLATFORM: Final = "m2m-euicc"
 _PLATFORM_VERSION: Final = "1.0.0"
 _CAPABILITIES: Final = EuiccCapabilities(
-    secure_packet_version="12.1.0", remote_provisioning_version="4.2.0", http_version="1.1.3"
+    secure_packet_version="12.1.0",
+    remote_provisioning_version="4.2.0",
+    http_support=True,
+    http_version="1.1.3",
 )
 
 

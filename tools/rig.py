@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers and a card put together in one process, as the demo, the benchmarks and tests need them.
 
-    parties ── make_servers ──► SM-SR, SM-DP
-                                  │ reach: reader bearer
-                                  ▼
-    factory ── make_station ──► modem ─► link ─► card
+parties ── make_servers ──► SM-SR, SM-DP
+                              │ reach: reader bearer
+                              ▼
+factory ── make_station ──► modem ─► link ─► card
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from apdu.ids import Aid, Eid, Iccid, Imsi, Tar
 from apdu.keys.secret import SecretKey
 from smsr.api.status import ExecutionStatus
 from smsr.kit.oid import Oid
+from smsr.kit.soap.signature import XmlSignature
 
 __all__ = [
     "ECASD_KEYSET",
@@ -22,6 +23,7 @@ __all__ = [
     "EisKey",
     "EuiccCapabilities",
     "EumSignedInfo",
+    "KeyComponent",
     "Keyset",
     "KeysetType",
     "Operation",
@@ -62,12 +64,21 @@ class KeysetType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyComponent:
+    """A key as it travels: encrypted, or empty in views for others."""
+
+    type: int
+    value: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class EisKey:
-    """One key; without its value in views for others."""
+    """One key: its value where this server knows it, its components where it travels."""
 
     index: int
     kcv: bytes
     value: SecretKey | None = None
+    components: tuple[KeyComponent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +119,13 @@ class SecurityDomain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EuiccCapabilities:
-    """Which bearers and versions the card supports; None: not at all."""
+    """Which bearers and versions the card supports."""
 
     secure_packet_version: str
     remote_provisioning_version: str
+    http_support: bool = False
     http_version: str | None = None
+    cattp_support: bool = False
     cattp_version: str | None = None
 
 
@@ -147,11 +160,15 @@ class EumSignedInfo:
 
 @dataclass(frozen=True, slots=True)
 class SignedInfo:
-    """EumSignedInfo and EumSignature as they came: the signed octets, the signature, the EUM's X.509 certificate."""
+    """EumSignedInfo and EumSignature as they came: the octets that were signed, and the signature."""
 
     octets: bytes
-    signature: bytes
-    certificate: bytes
+    signature: XmlSignature
+
+    @property
+    def certificate(self) -> bytes:
+        """The EUM's X.509 certificate, DER; empty when the signature brought none."""
+        return self.signature.signer.certificate
 
 
 @unique
@@ -188,6 +205,11 @@ class Pol2Rule:
     action: Pol2Action
     qualification: Pol2Qualification
 
+    @property
+    def subject(self) -> str:
+        """What rules are about: there is nothing else."""
+        return "PROFILE"
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionAddress:
@@ -219,8 +241,12 @@ class ProfileInfo:
 
 @unique
 class Operation(IntEnum):
-    """OperationType of an audit record."""
+    """OperationType of an audit record: what the card told of itself, and what it was told to do."""
 
+    FIRST_ATTACH = 0x0001
+    PROFILE_CHANGED = 0x0002
+    PROFILE_CHANGE_FAILED = 0x0003
+    FELL_BACK = 0x0005
     CREATE_ISDP = 0x0100
     ENABLE = 0x0200
     DISABLE = 0x0300
@@ -228,15 +254,21 @@ class Operation(IntEnum):
     AUDIT = 0x0500
     MASTER_DELETE = 0x0600
     SET_FALL_BACK = 0x0700
+    ESTABLISH_ISD_R_KEYSET = 0x0800
+    FINALISE_ISD_R_HANDOVER = 0x0900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """What was done to a card, when, for whom."""
 
+    eid: Eid
+    smsr_id: Oid
     date: datetime
     operation: int
     requester: Oid | None = None
     status: ExecutionStatus | None = None
     isd_p_aid: Aid | None = None
     iccid: Iccid | None = None
+    imei: bytes = b""
+    meid: bytes = b""

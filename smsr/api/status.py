@@ -8,6 +8,7 @@ from enum import Enum, StrEnum, unique
 from typing import Final
 
 from apdu.errors import M2mError
+from smsr.api.codes import Reason, Subject
 
 __all__ = ["SUCCESS", "Code", "ExecutionStatus", "FunctionFailed", "Status", "StatusCode", "failed"]
 
@@ -28,6 +29,11 @@ class StatusCode:
 
     subject: str
     reason: str
+
+    @property
+    def text(self) -> str:
+        """Both in words; numbers that are not known here stay numbers."""
+        return f"{Subject.text_of(self.subject)}: {Reason.text_of(self.reason)}"
 
     def __str__(self) -> str:
         return f"{self.subject}/{self.reason}"
@@ -87,6 +93,11 @@ class ExecutionStatus:
     def is_success(self) -> bool:
         """Whether the function's main effect is there."""
         return self.status in (Status.EXECUTED_SUCCESS, Status.EXECUTED_WITHWARNING)
+
+    @property
+    def code_data(self) -> ExecutionStatus | None:
+        """What StatusCodeData is made of, when there is a code."""
+        return self if self.code is not None else None
 
     def __str__(self) -> str:
         parts = [self.status.value, str(self.code or ""), self.message]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has to be measured in a process of its own: the first provisioning, and the memory of further cards.
 
-    python -c "from tools.bench.child import first; first(...)"
+python -c "from tools.bench.child import first; first(...)"
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from tools.text import thousands
 
 __all__ = ["run"]
 
+
 def _notes() -> tuple[str, ...]:
     return (CACHES_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE, VIEWS_NOTE, pcsc_note())
 

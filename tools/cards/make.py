@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A new card in an image, and beside it what is needed to have it trust servers.
 
-    FILE.card        the card
-    FILE.card.pem    CI and EUM: certificates and private keys. With them an SM-DP that the card trusts is made, and
-                     the EIS is signed by which an SM-SR comes to know it
+FILE.card        the card
+FILE.card.pem    CI and EUM: certificates and private keys. With them an SM-DP that the card trusts is made, and
+                 the EIS is signed by which an SM-SR comes to know it
 """
 
 from __future__ import annotations

@@ -195,9 +195,7 @@ _OUTPUT_TYPE: Final = click.Path(dir_okay=False, path_type=Path)
 @click.option("-o", "--output", type=_OUTPUT_TYPE, metavar="FILE", help="Write there instead of standard output.")
 @click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), help="svg for FILE.svg, else mermaid.")
 @click.option("--limit", type=click.IntRange(1), default=500, show_default=True, metavar="N", help="Steps at the most.")
-def diagram(
-    path: Path, keys: Path | None, unredacted: bool, output: Path | None, form: str | None, limit: int
-) -> None:
+def diagram(path: Path, keys: Path | None, unredacted: bool, output: Path | None, form: str | None, limit: int) -> None:
     """Draw a trace as a ladder of card, device, SM-SR and SM-DP.
 
     Commands that repeat one behind the other are one step. Mermaid is text that many programs draw, among them those

@@ -94,4 +94,3 @@ def _loop(device: Device, report: Report, waiting: Waiting, *, once: bool) -> No
             continue
         wake = device.wake
         waiting.turn(_LONG if wake is None else max(0.0, min(wake - device.clock(), _LONG)))
-

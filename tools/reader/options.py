@@ -146,6 +146,7 @@ _KEYS: Final = (
     ),
 )
 
+
 def reader_options(
     *,
     pcsc_device: int | None,

@@ -200,9 +200,7 @@ def _serve(server: socket.socket, recorder: _Recorder, alive: Callable[[], int |
                 continue
 
 
-def _attend(
-    ready: object, server: socket.socket, recorder: _Recorder, selector: selectors.BaseSelector
-) -> None:
+def _attend(ready: object, server: socket.socket, recorder: _Recorder, selector: selectors.BaseSelector) -> None:
     assert isinstance(ready, socket.socket)
     if ready is server:
         selector.register(server.accept()[0], selectors.EVENT_READ)

@@ -215,5 +215,3 @@ class Replayer:
 
 def _is_reset(entry: Happening) -> bool:
     return any(isinstance(event, LinkEvent) and event.kind == LinkKind.ATR for event in entry.events)
-
-

@@ -218,8 +218,6 @@ def test_a_wrong_auts() -> None:
         attach(_changed(FakeCard(state=SqnState(accepted=(1 << 30,) * 32)), 15), _auc())
 
 
-
-
 @pytest.mark.parametrize(
     "adf, reference",
     [

@@ -26,9 +26,7 @@ LONG = (
 def test_a_captured_trigger() -> None:
     trigger = Trigger.from_tlv(bytes.fromhex(SHORT))
     assert trigger.session is not None
-    assert trigger.session.http == HttpParameters(
-        host="172.96.0.1", agent="0123456789", uri="/server/adminagent?cmd=1"
-    )
+    assert trigger.session.http == HttpParameters(host="172.96.0.1", agent="0123456789", uri="/server/adminagent?cmd=1")
     assert trigger.session.retry == RetryPolicy(0, b"\x00\x00\x1e")
     assert trigger.session.retry.seconds == 30
     assert trigger.encode().hex().upper() == SHORT

@@ -20,6 +20,7 @@ from smdp.errors import DownloadFailed, NotEligible
 from smdp.es3 import SendDataBearer
 from smdp.keystore import MemoryKeyStore
 from smdp.server import Installation, Order, SmDp
+from smsr.api.eis import Eis
 from smsr.api.messages import (
     AuditEisRequest,
     CardResponse,
@@ -33,6 +34,7 @@ from smsr.api.messages import (
     SendDataRequest,
 )
 from smsr.api.status import SUCCESS, Code, FunctionFailed, failed
+from smsr.kit.soap.signature import Signer
 from smsr.kit.x509 import CertificateExpired
 from tests.unit.kit.world import EID, MNO_OID, NOW, VALIDITY, world
 from tests.unit.smsr.bench import ICCID, MEMORY, Bench, make_eis
@@ -132,14 +134,19 @@ def test_the_card_key_is_the_one_that_the_eum_signed(bench: _Bench) -> None:
     assert bench.smdp.card_key(make_eis()) == world().ecasd_key.public_key
 
 
+def _signed(eis: Eis, **changes: object) -> Eis:
+    signature = replace(eis.signed.signature, **changes)  # type: ignore[arg-type]
+    return replace(eis, signed=replace(eis.signed, signature=signature))
+
+
 def test_chains_that_do_not_verify(bench: _Bench) -> None:
     eis = make_eis()
     with pytest.raises(SecurityError, match="not issued by a CI"):
         bench.smdp.card_key(make_eis(world("another")))
     with pytest.raises(SecurityError, match="signature of the EIS"):
-        bench.smdp.card_key(replace(eis, signed=replace(eis.signed, signature=bytes(64))))
+        bench.smdp.card_key(_signed(eis, value=bytes(64)))
     with pytest.raises(DecodeError):
-        bench.smdp.card_key(replace(eis, signed=replace(eis.signed, certificate=b"")))
+        bench.smdp.card_key(_signed(eis, signer=Signer()))
     with pytest.raises(SecurityError, match="name constraints"):
         bench.smdp.card_key(make_eis(eid=Eid.create("890440321234512345")))
     with pytest.raises(SecurityError, match="not the one of"):

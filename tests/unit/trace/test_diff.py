@@ -120,8 +120,10 @@ def test_what_must_differ_is_no_difference(one: Pair, other: Pair) -> None:
     "one, other",
     [
         (CHANGING[0][1], (CHANGING[0][2][0], CHANGING[0][2][1].replace("300370", "310370"))),  # another key version
-        (("0088008122" + "10" + "11" * 33 + "00", "DB0811111111111111119000"),
-         ("0088008122" + "10" + "11" * 33 + "00", "DC0811111111111111119000")),  # synchronisation failure
+        (
+            ("0088008122" + "10" + "11" * 33 + "00", "DB0811111111111111119000"),
+            ("0088008122" + "10" + "11" * 33 + "00", "DC0811111111111111119000"),
+        ),  # synchronisation failure
         (("80E2890004AABB0111", "9000"), ("80E2890004AABB0122", "9000")),  # another data grouping
         (("80E2910006860411111111", "9000"), ("80E2910006870411111111", "9000")),  # another SCP03t command
     ],

@@ -41,15 +41,19 @@ CASES: list[tuple[AnyEvent, str]] = [
         BearerEvent(
             time=3, layer="sms", side="card", direction="to-card", name="SMS-DELIVER", data=b"\x40", fields={"n": 1}
         ),
-        ('{"event":"bearer","time":3.0,"layer":"sms","side":"card","direction":"to-card","name":"SMS-DELIVER",'
-        '"data":"40","fields":{"n":1}}'),
+        (
+            '{"event":"bearer","time":3.0,"layer":"sms","side":"card","direction":"to-card","name":"SMS-DELIVER",'
+            '"data":"40","fields":{"n":1}}'
+        ),
     ),
     (
         ChannelEvent(
             time=4, layer="scp03t", side="card", protected=b"\x86\x01", plain=Withheld(1007, b"\xaa\xbb"), target="A0"
         ),
-        ('{"event":"channel","time":4.0,"layer":"scp03t","side":"card","target":"A0","protected":"8601",'
-        '"plain":{"length":1007,"digest":"AABB"}}'),
+        (
+            '{"event":"channel","time":4.0,"layer":"scp03t","side":"card","target":"A0","protected":"8601",'
+            '"plain":{"length":1007,"digest":"AABB"}}'
+        ),
     ),
     (
         ChannelEvent(
@@ -61,8 +65,10 @@ CASES: list[tuple[AnyEvent, str]] = [
             response_protected=b"\x90\x00",
             response_plain=Withheld(0),
         ),
-        ('{"event":"channel","time":4.0,"layer":"scp03","side":"card","protected":"84","plain":"",'
-        '"response_protected":"9000","response_plain":{"length":0}}'),
+        (
+            '{"event":"channel","time":4.0,"layer":"scp03","side":"card","protected":"84","plain":"",'
+            '"response_protected":"9000","response_plain":{"length":0}}'
+        ),
     ),
     (
         FunctionEvent(
@@ -72,13 +78,17 @@ CASES: list[tuple[AnyEvent, str]] = [
             fields={"aid": "A0", "l": [None, True, 1.5, {}]},
             outcome="ok",
         ),
-        ('{"event":"function","time":5.0,"layer":"es5","name":"ES5.EnableProfile",'
-        '"fields":{"aid":"A0","l":[null,true,1.5,{}]},"outcome":"ok"}'),
+        (
+            '{"event":"function","time":5.0,"layer":"es5","name":"ES5.EnableProfile",'
+            '"fields":{"aid":"A0","l":[null,true,1.5,{}]},"outcome":"ok"}'
+        ),
     ),
     (
         LinkEvent(time=6, side="card", kind="atr", data=b"\x3b", reader="R\u00fc 1", extra={"z": [1], "a": 2}),
-        ('{"event":"link","time":6.0,"layer":"apdu","side":"card","kind":"atr","data":"3B",'
-        '"reader":"R\\u00fc 1","z":[1],"a":2}'),
+        (
+            '{"event":"link","time":6.0,"layer":"apdu","side":"card","kind":"atr","data":"3B",'
+            '"reader":"R\\u00fc 1","z":[1],"a":2}'
+        ),
     ),
     (
         ForeignEvent(time=7, layer="moon", event="eclipse", extra={"z": {"deep": [1, 2]}, "data": "xx"}),

@@ -194,9 +194,7 @@ _WATCHED: dict[str, Callable[[ModuleType], None]] = {
 class _Finder(MetaPathFinder):
     """Finds the modules to watch like everybody else, and has them watched once they have run."""
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The module's own specification, with a loader that does more."""
         watch = _WATCHED.get(name)
         spec = PathFinder.find_spec(name, path) if watch else None

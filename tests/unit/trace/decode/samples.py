@@ -18,7 +18,6 @@ _RAND: Final = "23553CBE9637A89D218AE64DAE47BF35"
 _AUTN: Final = "BD9232AE9A08800023543EBD92132E9A"
 
 
-
 def _tlv(tag: str, *parts: str) -> str:
     value = "".join(parts)
     return f"{tag}{len(value) // 2:02X}{value}"

@@ -172,7 +172,6 @@ def test_text_of_a_card_cannot_steer_a_terminal() -> None:
     assert printable("Ünï – 中文") == "Ünï – 中文"
 
 
-
 def test_numbers_count_entries() -> None:
     entries = list(decode(link(*(("00A40004023F00", "9000"),) * 5)))
     assert [entry.number for entry in entries] == [1, 2, 3, 4, 5]

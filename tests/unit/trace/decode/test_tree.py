@@ -72,9 +72,7 @@ def test_a_data_grouping_over_two_blocks_is_named_at_the_one_that_completes_it()
 
 
 def test_a_complete_grouping_is_not_repeated_at_the_end_of_its_chain() -> None:
-    first, second = exchanges(
-        ("80E2080015" + "3A03124F10" + ISD_P, "9000"), ("80E2880107" + "3A08044E020001", "9000")
-    )
+    first, second = exchanges(("80E2080015" + "3A03124F10" + ISD_P, "9000"), ("80E2880107" + "3A08044E020001", "9000"))
     assert "EnableProfile" in first.summary
     assert "HandleNotificationConfirmation" in second.summary
     assert "EnableProfile" not in second.summary
