@@ -78,6 +78,7 @@ PROBES: Mapping[str, Probe] = {
     "pycrate": _module("pycrate_asn1rt", "pycrate"),
     "asn1tools": _module("asn1tools", "asn1tools"),
     "ykman": _module("yubikit", "yubikey-manager"),
+    "smpplib": _module("smpplib", "smpplib"),
     "pyscard": _module("smartcard", "pyscard"),
     "openssl": _program("openssl"),
     "gnutls": _program("gnutls-serv"),

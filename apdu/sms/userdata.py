@@ -11,7 +11,7 @@ from apdu.errors import DecodeError, EncodeError
 from apdu.sms.alphabet import from_septets, pack, packed_size, to_septets, unpack
 from apdu.sms.coding import Alphabet, alphabet_of
 
-__all__ = ["MAX_BYTES", "Concatenation", "Element", "ElementId", "UserData"]
+__all__ = ["MAX_BYTES", "Concatenation", "Element", "ElementId", "UserData", "read_header"]
 
 MAX_BYTES: Final = 140
 """TP-UD of SMS-DELIVER and SMS-SUBMIT."""
@@ -122,7 +122,7 @@ class UserData:
         size = packed_size(length) if septets else length
         if size != len(body) or size > MAX_BYTES:
             raise DecodeError(f"user data of length {length} in {len(body)} bytes")
-        elements, start = _read_header(body) if with_header else ((), 0)
+        elements, start = read_header(body) if with_header else ((), 0)
         if not septets:
             return cls(body[start:], elements)
         fill = -start * 8 % 7
@@ -132,8 +132,8 @@ class UserData:
         return cls(unpack(body[start:], count, fill), elements)
 
 
-def _read_header(body: bytes) -> tuple[tuple[Element, ...], int]:
-    """The elements and where the header ends."""
+def read_header(body: bytes) -> tuple[tuple[Element, ...], int]:
+    """The elements of a user data header, and where it ends."""
     if not body or 1 + body[0] > len(body):
         raise DecodeError("the user data end inside their header")
     end = 1 + body[0]

@@ -43,7 +43,7 @@ from emulator.device.settings import Settings
 from emulator.device.sms import deliver
 from emulator.device.timers import Timers
 from emulator.device.user import User
-from emulator.device.usim import read_service_centre, read_services
+from emulator.device.usim import read_number, read_service_centre, read_services
 from emulator.network.attach import AttachError, Identity, identify
 from emulator.network.network import Network
 
@@ -111,6 +111,8 @@ class Device:
         """EF.UST."""
         self.service_centre: Address | None = None
         """Of EF.SMSP."""
+        self.number: Address | None = None
+        """Of EF.MSISDN."""
         self.inbox: list[Deliver] = []
         """Messages for the user."""
         self.screen_busy = False
@@ -155,7 +157,8 @@ class Device:
     def initialise(self) -> bool:
         """Activate the USIM: select it, read what a phone needs of it, tell it so (TS 31.102 5.1.1, 5.1.2)."""
         self.registration.forget()
-        self.identity, self.fault, self.services, self.service_centre = None, None, b"", None
+        self.identity, self.fault, self.services = None, None, b""
+        self.service_centre = self.number = None
         try:
             self.identity = identify(self.modem, pin=self.settings.pin)
         except AttachError as error:
@@ -163,6 +166,7 @@ class Device:
             return False
         self.services = read_services(self.modem)
         self.service_centre = read_service_centre(self.modem)
+        self.number = read_number(self.modem, self.services)
         self.modem.send(_INITIALISED)
         return True
 

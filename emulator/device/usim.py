@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of the USIM that a phone works with: services, service centre, stored messages (TS 31.102 4.2.8, .25, .27)."""
+"""Files of the USIM that a phone works with: services, numbers, stored messages (TS 31.102 4.2.8, .25, .26, .27)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from apdu.ids import Aid
 from apdu.sms.address import Address
 from emulator.device.modem import Modem
 
-__all__ = ["SERVICE_SMS", "SERVICE_SMS_PP", "has_service", "read_service_centre", "read_services", "store_message"]
+__all__ = [
+    "SERVICE_MSISDN",
+    "SERVICE_SMS",
+    "SERVICE_SMS_PP",
+    "has_service",
+    "read_number",
+    "read_service_centre",
+    "read_services",
+    "store_message",
+]
 
 SERVICE_SMS: Final = 10
+SERVICE_MSISDN: Final = 21
 SERVICE_SMS_PP: Final = 28
-"""Services of EF.UST: short messages in EF.SMS; data download by SMS-PP."""
-_EF_UST, _EF_SMSP, _EF_SMS = (bytes.fromhex(fid) for fid in ("6F38", "6F42", "6F3C"))
+"""Services of EF.UST: short messages in EF.SMS; EF.MSISDN; data download by SMS-PP."""
+_EF_UST, _EF_SMSP, _EF_SMS, _EF_MSISDN = (bytes.fromhex(fid) for fid in ("6F38", "6F42", "6F3C", "6F40"))
+_NUMBER_TAIL: Final = 14
+"""Bytes of a record of EF.MSISDN behind its alpha identifier."""
 _MAX_RECORDS: Final = 255
 _ANY_LENGTH: Final = 256
 _SMSP_TAIL: Final = 28
@@ -62,6 +74,20 @@ def read_service_centre(modem: Modem) -> Address | None:
     field = record[_CENTRE]
     try:
         return Address.from_bytes(field[1 : 1 + field[0]]) if 2 <= field[0] <= 11 else None
+    except DecodeError:
+        return None
+
+
+def read_number(modem: Modem, services: bytes) -> Address | None:
+    """The first number in EF.MSISDN, where there is one (TS 31.102 4.2.26)."""
+    if not has_service(services, SERVICE_MSISDN) or not _select(modem, _EF_MSISDN):
+        return None
+    response = _read_record(modem, 1)
+    field = response.data[-_NUMBER_TAIL:]
+    if not response.status.is_success or len(field) < _NUMBER_TAIL or not 2 <= field[0] <= 11:
+        return None
+    try:
+        return Address.from_bytes(field[1 : 1 + field[0]])
     except DecodeError:
         return None
 

@@ -10,7 +10,7 @@ from apdu.cat.codes import AccessTechnology, LocationStatus
 from apdu.cat.values import LocationInformation, TextString
 from apdu.errors import EncodeError
 from emulator.network.auc import AuC
-from emulator.network.sms import SmsTransport
+from emulator.network.sms import ServiceCentre
 
 __all__ = ["Network", "eutran_cell"]
 
@@ -33,7 +33,7 @@ class Network:
         self,
         auc: AuC | None = None,
         *,
-        sms: SmsTransport | None = None,
+        sms: ServiceCentre | None = None,
         ussd_menu: Mapping[str, str] | None = None,
     ) -> None:
         self.auc = auc

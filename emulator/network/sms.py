@@ -11,7 +11,7 @@ from typing import Protocol
 from apdu.sms.address import Address
 from apdu.sms.tpdu import Submit
 
-__all__ = ["RpCause", "SentMessage", "SmsCentre", "SmsTransport"]
+__all__ = ["RpCause", "SentMessage", "SmsCentre", "ServiceCentre"]
 
 
 @unique
@@ -40,7 +40,7 @@ class SentMessage:
         return Submit.decode(self.tpdu)
 
 
-class SmsTransport(Protocol):
+class ServiceCentre(Protocol):
     """Takes messages from a device."""
 
     def submit(self, message: SentMessage) -> int | None:

@@ -9,7 +9,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-__all__ = ["block", "cooked", "enhanced", "ethernet", "gsmtap", "interface", "ipv4", "ipv6", "pcap", "section", "udp"]
+__all__ = [
+    "block",
+    "cooked",
+    "enhanced",
+    "ethernet",
+    "gsmtap",
+    "interface",
+    "ipv4",
+    "ipv6",
+    "pcap",
+    "section",
+    "tcp",
+    "udp",
+]
 
 Option = tuple[int, bytes]
 
@@ -22,6 +35,12 @@ def gsmtap(sub_type: int, payload: bytes, *, kind: int = 4) -> bytes:
 def udp(payload: bytes, *, source: int = 55555, target: int = 4729) -> bytes:
     """A datagram without checksum."""
     return struct.pack(">HHHH", source, target, 8 + len(payload), 0) + payload
+
+
+def tcp(payload: bytes, *, sequence: int, acknowledge: int, back: bool = False, server: int = 2775) -> bytes:
+    """A segment between a client's port and a server's (RFC 9293), without checksum; `back`: from the server."""
+    source, target = (server, 55555) if back else (55555, server)
+    return struct.pack(">HHIIBBHHH", source, target, sequence, acknowledge, 0x50, 0x18, 0xFFFF, 0, 0) + payload
 
 
 def ipv4(payload: bytes, *, protocol: int = 17, fragment: int = 0) -> bytes:

@@ -27,6 +27,8 @@ def device() -> None:
     help="Attach to a network that knows the subscription in this profile package.",
 )
 @click.option("--allow", multiple=True, metavar="ADDRESS", help="Let channels lead to this address or network, too.")
+@click.option("--smpp", metavar="HOST:PORT", help="Bind to this SMSC; messages come from there and go there.")
+@click.option("--number", metavar="NUMBER", help="The number to bind with, instead of the card's MSISDN or IMSI.")
 @click.option("--refuse", multiple=True, metavar="TYPE", help="Answer that the user declines.")
 @click.option(
     "--fail",
@@ -42,6 +44,8 @@ def device_run(
     pin: str | None,
     subscriber: Path | None,
     allow: tuple[str, ...],
+    smpp: str | None,
+    number: str | None,
     refuse: tuple[str, ...],
     fail: tuple[str, ...],
     delay: tuple[str, ...],
@@ -57,10 +61,19 @@ def device_run(
     euicc device run -r virtual:my.card --once
     euicc device run --refuse open-channel --delay refresh=5
     euicc device run --fail send-short-message=352A
+    euicc device run --smpp 127.0.0.1:2775 --number +491720000001
     """
-    from tools.device.allowed import read_allowed
+    from tools.device.outside import read_allowed, read_number, read_smpp
     from tools.device.policy import read_policy
     from tools.device.run import RunOptions, run
 
-    policy, allowed = read_policy(refuse, fail, delay), read_allowed(allow)
-    run(options, RunOptions(once=once, pin=pin, subscriber=subscriber, policy=policy, allowed=allowed))
+    wanted = RunOptions(
+        once=once,
+        pin=pin,
+        subscriber=subscriber,
+        policy=read_policy(refuse, fail, delay),
+        allowed=read_allowed(allow),
+        smpp=read_smpp(smpp),
+        number=read_number(number, smpp),
+    )
+    run(options, wanted)

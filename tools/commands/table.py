@@ -14,9 +14,10 @@ from tools.commands.gp import gp
 from tools.commands.profiles import profile
 from tools.commands.reading import apdu, readers, script
 from tools.commands.shell import shell
+from tools.commands.smsc import smsc
 from tools.commands.trace import trace
 
 __all__ = ["CARD", "MAIN"]
 
-MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, device, shell, trace)
+MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, device, smsc, shell, trace)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)

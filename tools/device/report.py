@@ -13,7 +13,8 @@ from apdu.cat.catalogue import command_name
 from apdu.cat.codes import CommandType, GeneralResult, RefreshMode
 from apdu.cat.proactive import ProactiveCommand
 from apdu.errors import DecodeError
-from apdu.sms.tpdu import Submit
+from apdu.sms.address import Address
+from apdu.sms.tpdu import Deliver, DeliverReport, Submit
 from apdu.tlv.declare import Template
 from apdu.trace.decode import rows  # the words of toolkit objects come with the rows of its commands
 from apdu.trace.decode.objects import object_nodes
@@ -94,6 +95,24 @@ class Report:
             to, text = "", message.tpdu.hex().upper()
         self._say("message", {"to": to, "text": text, "tpdu": message.tpdu.hex().upper()}, f"to {to}: {text}")
 
+    def received(self, sender: Address, deliver: bytes, answer: DeliverReport) -> None:
+        """A short message to the device, and what the network was told."""
+        message, told = Deliver.decode(deliver), answer.encode()
+        failure = answer.failure
+        report = "taken" if failure is None else f"refused, {failure:02X}"
+        data = answer.data.payload.hex().upper() if answer.data is not None else ""
+        text = _text(message)
+        self._say(
+            "message",
+            {"from": str(sender), "text": text, "tpdu": deliver.hex().upper(), "report": told.hex().upper()},
+            f"from {sender}: {text}",
+            f"{'':{_WIDTH}}{report}{'; ' if data else ''}{data}",
+        )
+
+    def session(self, text: str) -> None:
+        """What became of the session with the SMSC."""
+        self._say("smpp", {"state": text}, text)
+
     def state(self, device: Device) -> None:
         """USIM and network, when they changed."""
         identity, fault = device.identity, device.fault
@@ -125,7 +144,7 @@ def _list(objects: dict[str, str]) -> str:
     return "".join(f"; {name} {printable(value, _LONGEST)}" for name, value in objects.items() if value)
 
 
-def _text(submit: Submit) -> str:
-    if submit.data.elements or submit.dcs & 0x04:
-        return submit.data.payload.hex().upper()
-    return printable(submit.data.text(submit.dcs), _LONGEST)
+def _text(message: Submit | Deliver) -> str:
+    if message.data.elements or message.dcs & 0x04:
+        return message.data.payload.hex().upper()
+    return printable(message.data.text(message.dcs), _LONGEST)

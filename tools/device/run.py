@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from apdu.cat.terminal import TerminalCapability
+from apdu.sms.address import Address
 from emulator.device.channels import Channels
 from emulator.device.device import Device, Surroundings
 from emulator.device.policy import Policy
@@ -22,6 +23,9 @@ from emulator.network.sms import SmsCentre
 from tools.device.report import Report
 from tools.reader.connection import open_card
 from tools.reader.options import ReaderOptions
+
+if TYPE_CHECKING:
+    from tools.device.smpp import SmppService
 
 __all__ = ["RunOptions", "run"]
 
@@ -41,14 +45,18 @@ class RunOptions:
     policy: Policy = field(default_factory=Policy)
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
     """Where channels may lead to, besides loopback."""
+    smpp: tuple[str, int] | None = None
+    """Where the SMSC is."""
+    number: Address | None = None
 
 
 def run(options: ReaderOptions, wanted: RunOptions) -> None:
     """Switch the card on, and do what it asks until nothing is left or Ctrl-C."""
     report = Report(as_json=options.as_json)
-    network = Network(sms=SmsCentre(report.sent))
-    subscriber = _subscriber(wanted.subscriber)
     waiting = Waiting()
+    service = _service(wanted, report, waiting)
+    network = Network(sms=service or SmsCentre(report.sent))
+    subscriber = _subscriber(wanted.subscriber)
     channels = Channels(time.time, waiting, allowed=AllowList((*LOOPBACK, *wanted.allowed)))
     with open_card(options) as card:
         if subscriber is not None:
@@ -65,10 +73,12 @@ def run(options: ReaderOptions, wanted: RunOptions) -> None:
         )
         try:
             report.powered(device.power_up())
-            _loop(device, report, waiting, once=wanted.once)
+            _loop(device, report, waiting, service, once=wanted.once)
         except KeyboardInterrupt:
             return
         finally:
+            if service is not None:
+                service.close()
             channels.reset()
             waiting.close()
 
@@ -81,11 +91,22 @@ def _subscriber(path: Path | None) -> Subscriber | None:
     return read_profile(read_file(path)).subscriber
 
 
-def _loop(device: Device, report: Report, waiting: Waiting, *, once: bool) -> None:
+def _service(wanted: RunOptions, report: Report, waiting: Waiting) -> SmppService | None:
+    if wanted.smpp is None:
+        return None
+    from tools.device.smpp import SmppService
+
+    host, port = wanted.smpp
+    return SmppService(host, port, wanted.number, report, waiting.bell())
+
+
+def _loop(device: Device, report: Report, waiting: Waiting, service: SmppService | None, *, once: bool) -> None:
     asked = False
     while True:
         device.settle()
         report.state(device)
+        if service is not None and service.step(device):
+            continue
         if once and device.at_rest:
             if asked:
                 return
