@@ -164,6 +164,8 @@ def test_a_change_is_told_after_the_reset_by_the_new_profile(served: Served) -> 
 
 def test_a_change_before_the_first_attach_is_the_only_thing_told(served: Served) -> None:
     change(served)
+    assert served.terminal.events == b"\x03\x09\x0a"
+    assert served.terminal.locate() == []  # by the old profile: it has no part in this any more
     restarted(served)
     assert opened(served, *served.terminal.locate()) == content(2, 0, SECOND)
     served.terminal.ask(sms_script(confirm(0)))
