@@ -305,6 +305,9 @@ class SmallCard:
         self.channels: dict[int, Channel] = {0: Channel(cast("Card", self), 0)}
         self.channels[0].directory = self.base.mf if self.base is not None else None
 
+    def introduced(self) -> None:
+        """Nobody is told of anything."""
+
     def selectable(self) -> list[tuple[Aid, Directory | Application]]:
         """The ADFs, then the other applications."""
         adfs = self.files.base.adfs if self.files is not None else ()

@@ -21,6 +21,7 @@ from apdu.gp.sgp02 import (
     UpdatePol1,
 )
 from apdu.ids import Aid, Eid
+from apdu.tlv.scan import ber
 
 ISD_P_13 = Aid.isd_p(0x13)
 AID = ISD_P_13.hex()
@@ -36,6 +37,7 @@ FUNCTIONS: list[tuple[str, DgiTemplate]] = [
         "3A07 09 A307 8105 0685214365",
         AddressingParameters(sms=bytes.fromhex("81050685214365")),
     ),
+    ("3A07 0A A208 3501033C030201BB", ConnectivityParameters(https=bytes.fromhex("3501033C030201BB"))),
     ("3A08 04 4E020102", NotificationConfirmation(sequence=0x0102)),
 ]
 
@@ -62,6 +64,23 @@ def test_parameters_of_another_interface_are_refused() -> None:
 
 def test_empty_object_clears() -> None:
     assert ConnectivityParameters.from_tlv(bytes.fromhex("3A0702A000")) == ConnectivityParameters(sms=b"")
+
+
+@pytest.mark.parametrize("kind", [ConnectivityParameters, AddressingParameters])
+@pytest.mark.parametrize("content", ["0181", "81", "0181FFFF"])
+def test_parameters_of_bearers_are_objects(kind: type[DgiTemplate], content: str) -> None:
+    raw = bytes.fromhex(content)
+    for tag in kind.declared():
+        with pytest.raises(DecodeError):
+            kind.decode(ber(tag, raw))
+
+
+@pytest.mark.parametrize("number", [0x10, 0x13, 0xFF])
+def test_a_notification_with_any_isd_p(number: int) -> None:
+    aid = Aid.isd_p(number)
+    eid = Eid.from_string("89001012012341234012345678901224")
+    value = Notification(eid=eid, type=1, sequence=0, isd_p=aid)
+    assert Notification.from_tlv(value.encode()).aid == aid
 
 
 def test_captured_notification() -> None:
