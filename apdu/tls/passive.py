@@ -28,6 +28,9 @@ _GCM, _CBC = 0x00A8, 0x00AE
 _SUITES: Final = {_GCM: "TLS_PSK_WITH_AES_128_GCM_SHA256", _CBC: "TLS_PSK_WITH_AES_128_CBC_SHA256"}
 _EXTENDED_MASTER_SECRET: Final = 0x0017
 _ENCRYPT_THEN_MAC: Final = 0x0016
+_SUPPORTED_VERSIONS: Final = 0x002B
+_TLS_1_2: Final = 0x0303
+_MAX_TRANSCRIPT: Final = 1 << 16
 _RANDOM: Final = slice(2, 34)
 _MAC: Final = 32
 _BLOCK: Final = 16
@@ -68,9 +71,13 @@ class Record:
     direction: Direction
     type: int
     text: str
+    raw: bytes
+    """As it was sent, header and all."""
     clear: bytes | None
     verified: bool | None
     """Whether its MAC or tag is right; None where nobody can tell."""
+    protected: bool
+    """It was sent after a change cipher spec."""
 
 
 class _Side:
@@ -100,6 +107,8 @@ class PassiveTls:
         self._encrypt_then_mac = False
         self.identity = ""
         """Who the client says it is."""
+        self.version = ""
+        """The version that the server chose."""
         self.broken = False
         """The bytes are no TLS any more."""
 
@@ -107,6 +116,11 @@ class PassiveTls:
     def suite(self) -> str:
         """The suite that the server chose."""
         return _SUITES.get(self._suite, f"{self._suite:04X}" if self._suite else "")
+
+    @property
+    def known(self) -> bool:
+        """Whether version and suite are those of SGP.02, or not chosen yet."""
+        return self._suite in (0, *_SUITES) and self.version in ("", _VERSIONS[_TLS_1_2])
 
     def feed(self, direction: Direction, data: bytes) -> Iterator[Record]:
         """Take bytes of one direction; the records that are whole now."""
@@ -130,14 +144,14 @@ class PassiveTls:
         kind = head[0]
         if not side.protected:
             text = self._in_clear(direction, side, kind, body)
-            return Record(direction, kind, text, body, None)
+            return Record(direction, kind, text, head + body, body, None, False)
         if side.key is None:
-            return Record(direction, kind, f"{len(body)} protected bytes", None, None)
+            return Record(direction, kind, f"{len(body)} protected bytes", head + body, None, None, True)
         clear = self._gcm(side, head, body) if self._suite == _GCM else self._cbc(side, head, body)
         side.sequence += 1
         if clear is None:
-            return Record(direction, kind, "does not verify", None, False)
-        return Record(direction, kind, _protected_text(kind, clear), clear, True)
+            return Record(direction, kind, "does not verify", head + body, None, False, True)
+        return Record(direction, kind, _protected_text(kind, clear), head + body, clear, True, True)
 
     # --- handshake
 
@@ -156,8 +170,10 @@ class PassiveTls:
         if kind == 1:
             side.random = body[_RANDOM]
             self._transcript[:] = message
-            return f"client hello, {_VERSIONS.get(int.from_bytes(body[:2], 'big'), 'unknown version')}"
+            return f"client hello, {_version(body[:2])}"
         self._transcript += message
+        if len(self._transcript) > _MAX_TRANSCRIPT:
+            self.broken = True
         if kind == 2:
             return self._server_hello(side, body)
         if kind == 16 and direction is Direction.CLIENT:
@@ -171,9 +187,10 @@ class PassiveTls:
         at = 35 + (body[34] if len(body) > 34 else 0)
         self._suite = int.from_bytes(body[at : at + 2], "big")
         extensions = _extensions(body[at + 3 :])
+        self.version = _version(extensions.get(_SUPPORTED_VERSIONS, body[:2]))
         self._extended = _EXTENDED_MASTER_SECRET in extensions
         self._encrypt_then_mac = _ENCRYPT_THEN_MAC in extensions
-        return f"server hello, {self.suite}"
+        return f"server hello, {self.version}, {self.suite}"
 
     def _derive(self) -> None:
         """Keys of both directions (RFC 5246 6.3, 8.1; RFC 4279 2)."""
@@ -262,12 +279,19 @@ def _messages(body: bytes) -> Iterator[bytes]:
         at = end
 
 
-def _extensions(raw: bytes) -> set[int]:
-    found: set[int] = set()
+def _version(raw: bytes) -> str:
+    number = int.from_bytes(raw, "big")
+    return _VERSIONS.get(number, f"version {number:04X}")
+
+
+def _extensions(raw: bytes) -> dict[int, bytes]:
+    """By type."""
+    found: dict[int, bytes] = {}
     at, end = 2, min(len(raw), 2 + int.from_bytes(raw[:2], "big"))
     while at + 4 <= end:
-        found.add(int.from_bytes(raw[at : at + 2], "big"))
-        at += 4 + int.from_bytes(raw[at + 2 : at + 4], "big")
+        size = int.from_bytes(raw[at + 2 : at + 4], "big")
+        found[int.from_bytes(raw[at : at + 2], "big")] = raw[at + 4 : at + 4 + size]
+        at += 4 + size
     return found
 
 

@@ -10,12 +10,13 @@ The rules, each for itself sufficient to hide:
     number and the data groupings 8000 to 8FFF of STORE DATA (8113 keys, 8137 private keys) where they are readable,
     that is without secure messaging on the link, and always in the plain side of a secure channel. In answers to
     AUTHENTICATE: CK, IK and Kc. Reads and updates of the files that keep such keys, on a link.
-3.  Secure channels. The plain side of SCP03 is a command or response and goes by rule 2. The plain side of SCP03t
-    is withheld: it carries the profile package, with Ki, OPc, PINs and security domain keys at places that only an
+3.  Secure channels. The plain side of SCP03, SCP80 and SCP81 is a command or response and goes by rule 2. SCP03t's is
+    withheld: it carries the profile package, with Ki, OPc, PINs and security domain keys at places that only an
     interpreter of the whole package finds. The answers are kept, they hold status only. The plain side of any
     other layer is withheld as well.
-4.  Bearers. Messages of SMS, TLS and BIP are kept, they are protected themselves or go by rule 1; those of other layers
-    are withheld.
+4.  Bearers. Messages of SMS, SCP80, TLS and BIP are kept, they are protected themselves or go by rule 1. Bodies of HTTP
+    that are remote scripts are kept with their commands and responses by rule 2; all others, and messages of other
+    layers, are withheld.
 5.  Fields. Names that say key, PIN, secret, package ... hide all that stands below them, except what describes a
     key (version, identifier, type, length, check value) or is public.
 
@@ -36,7 +37,10 @@ from hashlib import sha256
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from apdu.aka.authenticate import UmtsAnswer, parse_umts_answer
+from apdu.command.apdu import CommandApdu
 from apdu.errors import DecodeError
+from apdu.ota.remote import ResponseTag
+from apdu.ota.remote import Tag as ScriptTags
 from apdu.trace.events import (
     AnyEvent,
     BearerEvent,
@@ -53,6 +57,7 @@ from apdu.trace.events import (
     Withheld,
 )
 from apdu.trace.names import HIDDEN, hide, is_secret
+from apdu.trace.scripts import is_command_script, parts_of
 from apdu.trace.secretfiles import SecretFiles
 from apdu.trace.spans import (
     INS_AUTHENTICATE,
@@ -80,7 +85,9 @@ _DIGEST_LENGTH: Final = 8
 _STREAMS: Final = 1024
 """Links, channels and chains that are followed at once; of one that was forgotten everything is hidden."""
 _PUBLIC_KINDS: Final = frozenset((LinkKind.ATR, LinkKind.PPS, LinkKind.POWER_OFF))
-_OPEN_BEARERS: Final = frozenset((Layer.SMS, Layer.TLS, Layer.BIP))
+_OPEN_BEARERS: Final = frozenset((Layer.SMS, Layer.SCP80, Layer.TLS, Layer.BIP))
+_OF_COMMANDS: Final = frozenset((Layer.SCP80, Layer.SCP81))
+"""Secure channels that carry, among other things, commands and responses."""
 
 
 class Redaction(Protocol):
@@ -140,7 +147,7 @@ class _Latest(dict[K, V]):
 class Redactor:
     """Applies the rules of this module to the events of one trace, in order."""
 
-    __slots__ = ("_chains", "_links", "_salt", "_secrets", "_sessions")
+    __slots__ = ("_chains", "_links", "_salt", "_scripts", "_secrets", "_sessions")
 
     def __init__(self, *, salt: bytes = b"") -> None:
         self._salt = salt
@@ -148,6 +155,8 @@ class Redactor:
         self._sessions: deque[bytes] = deque(maxlen=_REMEMBERED)
         self._links: _Latest[_Stream, _Link] = _Latest()
         self._chains: _Latest[tuple[str, ...], DgiStream] = _Latest()
+        self._scripts: _Latest[str, deque[_Origin]] = _Latest()
+        """By side: the commands of the remote script whose responses come next."""
 
     def register(self, secret: bytes) -> None:
         """Hide this value wherever it occurs; at least 8 bytes. One byte repeated is no secret and is ignored."""
@@ -170,7 +179,7 @@ class Redactor:
             case ChannelEvent():
                 return replace(self._channel(event), extra=extra)
             case BearerEvent():
-                data = self._known(event.data) if event.layer in _OPEN_BEARERS else self._withhold(event.data)
+                data = self._bearer(event)
                 name, fields = self._text(event.name), self._mapping(event.fields)
                 return replace(event, name=name, data=data, fields=fields, extra=extra)
             case FunctionEvent():
@@ -268,8 +277,41 @@ class Redactor:
             keys = (answer.ck, answer.ik, answer.kc)
             self._sessions.extend(key for key in keys if key is not None and len(set(key)) > 1)
 
+    def _bearer(self, event: BearerEvent) -> Octets:
+        if event.layer in _OPEN_BEARERS:
+            return self._known(event.data)
+        if event.layer != Layer.HTTP or not isinstance(event.data, bytes):
+            return self._withhold(event.data)
+        try:
+            return self._known(event.data, self._script(event.side, event.data) if event.data else ())
+        except DecodeError:
+            return self._withhold(event.data)
+
+    def _script(self, side: str, script: bytes) -> list[Span]:
+        """Rule 2 for the commands of a remote script, or for the responses to those of the one before."""
+        parts = parts_of(script)
+        if is_command_script(script):
+            self._scripts[side] = origins = deque[_Origin]()
+        else:
+            origins = self._scripts.pop(side, deque())
+        spans: list[Span] = []
+        for tag, start, end in parts:
+            value = script[start:end]
+            if tag == ScriptTags.C_APDU:
+                head = header(value)
+                found = rest(0, len(value)) if head is None else self._command((Layer.HTTP, side), head, value)
+                if head is not None:
+                    origins.append(_Origin(head))
+            elif tag == ResponseTag.R_APDU:
+                origin = origins.popleft() if origins else None
+                found = rest(0, len(value) - 2) if origin is None else self._answer(origin, value)
+            else:
+                continue
+            spans += [(start + at, size) for at, size in found]
+        return spans
+
     def _channel(self, event: ChannelEvent) -> ChannelEvent:
-        if event.layer == Layer.SCP03:
+        if event.layer == Layer.SCP03 or (event.layer in _OF_COMMANDS and _is_command(event.plain)):
             return self._exchange(event)
         answer = self._known(event.response_plain)
         return replace(
@@ -281,7 +323,7 @@ class Redactor:
         )
 
     def _exchange(self, event: ChannelEvent) -> ChannelEvent:
-        """SCP03: what is hidden in the plain command is hidden in the protected one too, it may not be encrypted."""
+        """What is hidden in a plain command is hidden in the protected one too: it may not be encrypted."""
         plain, answer = event.plain, event.response_plain
         spans: list[Span] = []
         answer_hidden: list[Span] = []
@@ -342,6 +384,14 @@ class Redactor:
             if len(shown) >= _MIN_SECRET and shown.isascii():
                 text = text.replace(shown.decode("ascii"), HIDDEN)
         return text
+
+
+def _is_command(octets: Octets) -> bool:
+    """Whether it can be read as a command; what came from afar may be anything else."""
+    try:
+        return isinstance(octets, bytes) and bool(CommandApdu.parse(octets))
+    except DecodeError:
+        return False
 
 
 def _copies(octets: Octets, source: Octets, spans: Sequence[Span]) -> list[Span]:

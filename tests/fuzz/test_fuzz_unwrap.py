@@ -8,15 +8,18 @@ from dataclasses import replace
 from random import Random
 
 from apdu.command.apdu import CommandApdu
-from apdu.trace.decode import Decoder
+from apdu.trace.decode import Decoder, decode
 from apdu.trace.events import AnyEvent, ChannelEvent, LinkEvent, Masked
 from apdu.trace.redact import Redactor
 from apdu.trace.sources import Damage
-from apdu.trace.unwrap import KeyRing, Unwrapper
+from apdu.trace.unwrap import KeyRing, Unwrapper, unwrap
+from apdu.trace.unwrap.keys import PresharedKey
 from tests.scale import count
+from tests.unit.trace.unwrap.channel import IDENTITY, PSK, SESSION, channel, conversation
 from tests.unit.trace.unwrap.test_scp03t import BOTH, Download, bare, protected
 from tests.unit.trace.unwrap.wire import Conversation
 
+KEYS = KeyRing(BOTH, preshared=[PresharedKey(PSK, identity=IDENTITY)])
 _KINDS = ("command", "response", "atr", "pps", "power-off", "other")
 
 
@@ -36,7 +39,9 @@ def traces() -> list[list[AnyEvent]]:
                 time=0, layer="scp03t" if at % 4 == 1 else "scp03", side="card", protected=event.data, plain=event.data
             )
             recorded.append(told)
-    return [list(talk.trace()), list(bare(download.tlvs)), recorded]
+    over_the_air: list[AnyEvent] = list(channel(conversation(SESSION)))
+    derived = [event for event in unwrap(over_the_air, KEYS) if not isinstance(event, Damage)]
+    return [list(talk.trace()), list(bare(download.tlvs)), recorded, over_the_air, derived]
 
 
 def mutated(events: list[AnyEvent], random: Random) -> Iterator[AnyEvent]:
@@ -79,7 +84,7 @@ def test_no_trace_raises() -> None:
     random = Random(4)
     originals = traces()
     for number in range(count("trace_mutations")):
-        unwrapper = Unwrapper(BOTH if number % 4 else KeyRing())
+        unwrapper = Unwrapper(KEYS if number % 4 else KeyRing())
         decoder, redactor = Decoder(), Redactor()
         entries = 0
         for event in mutated(originals[number % len(originals)], random):
@@ -93,3 +98,24 @@ def test_no_trace_raises() -> None:
         unwrapper.close()
         decoder.flush()
         assert entries
+
+
+def test_no_http_and_no_script_inside_tls_raises() -> None:
+    random = Random(5)
+    for _ in range(count("trace_mutations") // 4):
+        said = [_mangled(message, random) for exchange in SESSION for message in exchange]
+        redactor = Redactor()
+        trace = channel(conversation([(said[0], said[1]), (said[2], said[3])]))
+        for entry in decode(redactor.redact(event) for event in unwrap(trace, KEYS) if not isinstance(event, Damage)):
+            assert entry.tree().name
+
+
+def _mangled(message: bytes, random: Random) -> bytes:
+    data = bytearray(message)
+    for _ in range(random.randrange(4)):
+        at = random.randrange(len(data))
+        if random.random() < 0.5:
+            data[at] = random.randrange(256)
+        else:
+            data[at : at + random.randrange(9)] = random.randbytes(random.randrange(9))
+    return bytes(data) or b"\n"

@@ -16,7 +16,11 @@ import pytest
 from apdu.keys.entropy import SeededEntropy
 from apdu.keys.secret import KeyType, SecretKey
 from apdu.tls.engine import PskClient, PskServer, TlsEngine, TlsFailed, TlsState
+from apdu.trace.events import BearerEvent
+from apdu.trace.unwrap import KeyRing, unwrap
+from apdu.trace.unwrap.keys import PresharedKey
 from tests.require import require
+from tests.unit.trace.unwrap.channel import Sent, channel
 
 require("openssl")
 
@@ -92,6 +96,39 @@ def test_openssl_takes_our_client(suite: str) -> None:
         assert client.cipher_suite == suite
         client.send(b"GlobalPlatform\n")
         assert pump(client, link, b"\n") == b"mroftalPlabolG\n"
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_trace_of_a_channel_to_openssl_is_read_with_the_key(suite: str) -> None:
+    port = free_port()
+    command = (
+        "openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-nocert", "-tls1_2", "-psk_identity", IDENTITY,
+        "-psk", KEY.reveal().hex(), "-cipher", f"{suite}:@SECLEVEL=0", "-rev", "-quiet",
+    )  # fmt: skip
+    talk: list[Sent] = []
+    with program(*command, port=port), connected(port) as link:
+        client = PskClient(IDENTITY, KEY)
+        received = b""
+        while b"\n" not in received:
+            if client.state is TlsState.OPEN and not any(data[0] == 23 for _, data in talk):
+                client.send(b"GlobalPlatform\n")
+            up = client.outgoing()
+            if up:
+                talk.append(("card", up))
+                link.sendall(up)
+                if up[0] == 23:
+                    continue
+            down = link.recv(4096)
+            talk.append(("server", down))
+            received += client.receive(down)
+    ring = KeyRing(preshared=[PresharedKey(KEY, identity=IDENTITY)])
+    found = [event for event in unwrap(channel(talk), ring) if isinstance(event, BearerEvent)]
+    records = [event for event in found if event.layer == "tls" and "verified" in event.extra]
+    assert len(records) == 4  # finished and data of both
+    assert {event.extra["verified"] for event in records} == {True}
+    assert all(suite[-10:-7] in str(event.fields["suite"]) for event in records)
+    said = {event.direction: event.data for event in found if event.layer == "http"}  # which is no HTTP
+    assert said == {"from-card": b"GlobalPlatform\n", "to-card": b"mroftalPlabolG\n"}
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SCP03 and SCP03t key sets that a card image holds, of every security domain on it."""
+"""The keys of SCP03, SCP03t, SCP80 and SCP81 that a card image holds, of every security domain on it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from apdu.gp.codes import KVN_SCP03
+from apdu.gp.codes import KVN_SCP03, KVN_SCP80, KVN_SCP81
 from apdu.ids import ISD_R
-from apdu.trace.unwrap.keys import DomainKeys
+from apdu.trace.unwrap.keys import DomainKeys, KeyRing, PresharedKey
 from emulator.memory.image import ImageBackend, ImageError
 from emulator.memory.store import Memory
 from emulator.profile.loader import base_of
@@ -24,12 +24,12 @@ from tools.errors import ToolError, reason
 __all__ = ["image_keys"]
 
 
-def image_keys(path: Path) -> list[DomainKeys]:
+def image_keys(path: Path) -> KeyRing:
     """All of them; ToolError when the image cannot be read."""
     with _copy(path) as copy:
         try:
             with ImageBackend(copy) as backend:
-                return list(_all(Memory(backend)))
+                return _all(Memory(backend))
         except ImageError as error:
             raise ToolError(str(error).replace(str(copy), str(path))) from None
 
@@ -54,13 +54,22 @@ def _copy(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def _all(memory: Memory) -> Iterator[DomainKeys]:
-    yield from _of(bytes(ISD_R), CardKeys(memory, "isdr"))
+def _all(memory: Memory) -> KeyRing:
+    sets: list[DomainKeys] = []
+    packets: list[DomainKeys] = []
+    for aid, ring in _domains(memory):
+        sets += [DomainKeys(aid, keys) for keys in map(ring.scp03, KVN_SCP03) if keys is not None]
+        packets += [DomainKeys(aid, keys) for keys in map(ring.scp80, KVN_SCP80) if keys is not None]
+    return KeyRing(sets, packets=packets, preshared=_preshared(memory))
+
+
+def _domains(memory: Memory) -> Iterator[tuple[bytes, CardKeys]]:
+    yield bytes(ISD_R), CardKeys(memory, "isdr")
     registry = Registry(memory)
     lab = registry.card.lab
     for record in registry.isd_ps():
         prefix = isd_p_prefix(record.aid)
-        yield from _of(bytes(record.aid), CardKeys(memory, prefix))
+        yield bytes(record.aid), CardKeys(memory, prefix)
         package = memory.get(f"{prefix}/pkg")
         if package is None:
             continue
@@ -69,11 +78,13 @@ def _all(memory: Memory) -> Iterator[DomainKeys]:
             if application.is_domain:
                 spec = profile.spec(application.aid)
                 keys = CardKeys(memory, f"{prefix}/sd/{application.aid}", () if spec is None else spec.keys)
-                yield from _of(bytes(application.aid), keys)
+                yield bytes(application.aid), keys
 
 
-def _of(aid: bytes, ring: CardKeys) -> Iterator[DomainKeys]:
-    for kvn in KVN_SCP03:
-        keys = ring.scp03(kvn)
+def _preshared(memory: Memory) -> Iterator[PresharedKey]:
+    """Those of the ISD-R, whose identity has the card's EID."""
+    eid = bytes(Registry(memory).ecasd.eid)
+    for kvn in KVN_SCP81:
+        keys = CardKeys(memory, "isdr").scp81(kvn)
         if keys is not None:
-            yield DomainKeys(aid, keys)
+            yield PresharedKey(keys.psk, eid, keys.kvn, keys.kid)

@@ -8,30 +8,46 @@
     mac = "..."
     dek = "..."
 
-A card image gives the key sets of its ISD-R, of its ISD-Ps, and of every security domain in their profiles. It is read
-from a copy and stays as it is.
+    [[scp80]]                 one for each key set of secured packets
+    domain = "isd-r"
+    kvn = "01"
+    kic = "..."
+    kid = "..."
+
+    [[scp81]]                 one for each pre-shared key
+    eid = "890010120123412340123456789012"
+    kvn = "40"
+    kid = "01"                or, instead of these three, identity = "..." as the TLS client sends it
+    psk = "..."
+
+A card image gives the keys of its ISD-R, of its ISD-Ps, and of every security domain in their profiles. It is read from
+a copy and stays as it is.
 """
 
 from __future__ import annotations
 
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from apdu.errors import DecodeError
-from apdu.ids import ECASD, ISD_R, MNO_SD, Aid
-from apdu.keys.secret import KeySet, SecretKey
-from apdu.trace.unwrap.keys import DomainKeys, KeyRing
+from apdu.ids import ECASD, ISD_R, MNO_SD, Aid, Eid
+from apdu.keys.secret import KeySet, KeyType, SecretKey
+from apdu.trace.unwrap.keys import DomainKeys, KeyRing, PresharedKey
 from tools.errors import ToolError, reason
 
 __all__ = ["load_keys"]
 
+T = TypeVar("T")
+_Row = dict[str, object]
+
 _NAMED: Final = {"isd-r": ISD_R, "ecasd": ECASD, "mno-sd": MNO_SD}
-_SECTIONS: Final = ("scp03",)
-"""Sections that a file may have; other protocols bring their own."""
-_FIELDS: Final = ("domain", "kvn", "enc", "mac", "dek")
+_SCP03: Final = ("domain", "kvn", "enc", "mac", "dek")
+_SCP80: Final = ("domain", "kvn", "kic", "kid")
+_SCP81: Final = ("eid", "kvn", "kid", "psk")
+_NAMED_PSK: Final = ("identity", "psk")
 _SQLITE: Final = b"SQLite format 3\0"
 _OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 
@@ -51,11 +67,11 @@ def load_keys(path: Path) -> KeyRing:
     if is_image:
         from tools.trace.imagekeys import image_keys
 
-        return KeyRing(image_keys(path))
-    return KeyRing(_read(path))
+        return image_keys(path)
+    return _read(path)
 
 
-def _read(path: Path) -> Iterator[DomainKeys]:
+def _read(path: Path) -> KeyRing:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except UnicodeDecodeError:
@@ -67,31 +83,73 @@ def _read(path: Path) -> Iterator[DomainKeys]:
     unknown = [name for name in content if name not in _SECTIONS]
     if unknown:
         raise ToolError(f"{path}: {unknown[0]!r} is not a section of a key file: {', '.join(_SECTIONS)}")
-    rows = content.get("scp03", [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ToolError(f"{path}: scp03 is a list: write [[scp03]] for each key set")
-    if not rows:
+    ring = KeyRing(
+        _rows(path, content, "scp03", _key_set),
+        packets=_rows(path, content, "scp80", _packet_keys),
+        preshared=_rows(path, content, "scp81", _preshared),
+    )
+    if not len(ring):
         raise ToolError(f"{path} holds no keys: write [[scp03]] with domain, kvn, enc, mac, dek")
+    return ring
+
+
+_SECTIONS: Final = ("scp03", "scp80", "scp81")
+
+
+def _rows(path: Path, content: dict[str, object], section: str, read: Callable[[_Row], T]) -> Iterator[T]:
+    rows = content.get(section, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ToolError(f"{path}: {section} is a list: write [[{section}]] for each of its keys")
     for number, row in enumerate(rows, 1):
         try:
-            yield _key_set(row)
+            yield read(row)
         except DecodeError as error:
-            raise ToolError(f"{path}: [[scp03]] number {number}: {error.message}") from None
+            raise ToolError(f"{path}: [[{section}]] number {number}: {error.message}") from None
 
 
-def _key_set(row: dict[str, object]) -> DomainKeys:
-    for name in (*_FIELDS, *row):
+def _complete(row: _Row, fields: tuple[str, ...]) -> None:
+    for name in (*fields, *row):
         if name not in row:
             raise DecodeError(f"{name} is missing")
-        if name not in _FIELDS:
-            raise DecodeError(f"{name!r} is not one of {', '.join(_FIELDS)}")
-    kvn = _hex(row["kvn"], "kvn")
-    if len(kvn) != 1:
-        raise DecodeError("kvn has two hexadecimal digits")
+        if name not in fields:
+            raise DecodeError(f"{name!r} is not one of {', '.join(fields)}")
+
+
+def _key_set(row: _Row) -> DomainKeys:
+    _complete(row, _SCP03)
     enc, mac, dek = (_key(row[name], name) for name in ("enc", "mac", "dek"))
     if len({len(enc), len(mac), len(dek)}) != 1:
         raise DecodeError("enc, mac and dek are of different lengths")
-    return DomainKeys(bytes(_domain(row["domain"])), KeySet(kvn[0], enc, mac, dek))
+    return DomainKeys(bytes(_domain(row["domain"])), KeySet(_byte(row, "kvn"), enc, mac, dek))
+
+
+def _packet_keys(row: _Row) -> DomainKeys:
+    _complete(row, _SCP80)
+    kic, kid = (_key(row[name], name) for name in ("kic", "kid"))
+    if len(kic) != len(kid):
+        raise DecodeError("kic and kid are of different lengths")
+    return DomainKeys(bytes(_domain(row["domain"])), KeySet(_byte(row, "kvn"), kic, kid, kic))
+
+
+def _preshared(row: _Row) -> PresharedKey:
+    if "identity" in row:
+        _complete(row, _NAMED_PSK)
+        if not isinstance(row["identity"], str) or not row["identity"]:
+            raise DecodeError("identity is text, in quotes")
+        return PresharedKey(_key(row["psk"], "psk", KeyType.TLS_PSK), identity=row["identity"])
+    _complete(row, _SCP81)
+    eid = row["eid"]
+    if not isinstance(eid, str):
+        raise DecodeError("eid is 32 digits, in quotes")
+    key = _key(row["psk"], "psk", KeyType.TLS_PSK)
+    return PresharedKey(key, bytes(Eid.from_string(eid)), _byte(row, "kvn"), _byte(row, "kid"))
+
+
+def _byte(row: _Row, name: str) -> int:
+    value = _hex(row[name], name)
+    if len(value) != 1:
+        raise DecodeError(f"{name} has two hexadecimal digits")
+    return value[0]
 
 
 def _domain(value: object) -> Aid:
@@ -113,9 +171,9 @@ def _domain(value: object) -> Aid:
     return Aid(_hex(value, "domain"))
 
 
-def _key(value: object, name: str) -> SecretKey:
+def _key(value: object, name: str, type: KeyType = KeyType.AES) -> SecretKey:
     try:
-        return SecretKey(_hex(value, name))
+        return SecretKey(_hex(value, name), type)
     except DecodeError as error:
         raise DecodeError(f"{name}: {error.message}") from None
 

@@ -76,7 +76,8 @@ class Ladder:
 
 _BEARERS: Final[Mapping[str, tuple[Actor, Actor]]] = {
     Layer.SMS: (Actor.SM_SR, Actor.DEVICE),
-    Layer.BIP: (Actor.DEVICE, Actor.CARD),
+    Layer.BIP: (Actor.SM_SR, Actor.DEVICE),
+    Layer.TLS: (Actor.SM_SR, Actor.DEVICE),
 }
 """Who sends to the card by a bearer, and who gets it; SM-SR and card where nothing else is said."""
 _FUNCTIONS: Final[Mapping[str, tuple[Actor, Actor]]] = {
@@ -169,7 +170,7 @@ def _exchange(entry: Exchange, severity: Severity | None) -> Step:
     answer = "no response" if sw is None else f"{sw:04X}"
     return Step(
         kind=StepKind.EXCHANGE,
-        source=Actor.DEVICE,
+        source=Actor.DEVICE if entry.layer == Layer.APDU else Actor.SM_SR,
         target=Actor.CARD,
         label=entry.summary,
         answer=answer,
@@ -178,7 +179,7 @@ def _exchange(entry: Exchange, severity: Severity | None) -> Step:
         last=entry.number,
         ok=sw is not None and (sw == 0x9000 or sw >> 8 in (0x91, 0x61, 0x62, 0x9F)),
         severity=severity,
-        repeats=(command_name(entry), answer, entry.function, *entry.link),
+        repeats=(command_name(entry), answer, entry.function, entry.layer, *entry.link),
     )
 
 

@@ -28,7 +28,7 @@ from apdu.trace.decode.detail import detail
 from apdu.trace.decode.model import hidden, visible
 from apdu.trace.decode.table import title
 from apdu.trace.diff import Difference, Kind
-from apdu.trace.events import LinkEvent, LinkKind, Octets
+from apdu.trace.events import Layer, LinkEvent, LinkKind, Octets
 from apdu.trace.unwrap import KeyRing
 from apdu.trace.volatile import Compared, response_parts, same
 from emulator.device.link import CardLink
@@ -97,7 +97,7 @@ class Replayer:
     def run(self, entries: Iterable[Entry]) -> Iterator[Replayed]:
         """What became of each exchange, as it is sent."""
         for entry in entries:
-            if isinstance(entry, Exchange):
+            if isinstance(entry, Exchange) and entry.layer == Layer.APDU:  # what came from afar is inside those
                 yield self._exchange(entry)
             elif isinstance(entry, Happening) and _is_reset(entry):
                 self._reset()

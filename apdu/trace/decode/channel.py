@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from apdu.trace.decode.model import Exchange, Finding, Severity, visible
-from apdu.trace.events import ChannelEvent, FunctionEvent, Json
+from apdu.trace.events import BearerEvent, ChannelEvent, FunctionEvent, Json
 
 __all__ = ["carries", "channel_findings", "recorded_findings", "verdict"]
 
@@ -34,7 +34,7 @@ def carries(entry: Exchange, event: ChannelEvent) -> bool:
     return len(whole) > len(last) and whole.rstrip(b"\x00").endswith(data.rstrip(b"\x00"))
 
 
-def verdict(event: ChannelEvent) -> str:
+def verdict(event: BearerEvent | ChannelEvent) -> str:
     """What is known about the protection of an exchange, in words."""
     extra = event.extra
     if "verified" not in extra:
@@ -55,7 +55,7 @@ def channel_findings(entry: Exchange) -> tuple[Finding, ...]:
     return outer + tuple(found for event in entry.inner for found in recorded_findings(event))
 
 
-def recorded_findings(event: ChannelEvent | FunctionEvent) -> tuple[Finding, ...]:
+def recorded_findings(event: BearerEvent | ChannelEvent | FunctionEvent) -> tuple[Finding, ...]:
     """The findings that an event carries."""
     rows = event.extra.get("findings")
     if not isinstance(rows, Sequence) or isinstance(rows, str):

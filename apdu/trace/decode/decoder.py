@@ -12,23 +12,26 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import apdu.trace.decode.rows  # noqa: F401  -- fills the table of commands
+from apdu.gp.sgp02 import Notification
 from apdu.trace.decode.chains import Chains
 from apdu.trace.decode.channel import carries, channel_findings, recorded_findings
 from apdu.trace.decode.checks import outside
 from apdu.trace.decode.detail import detail
 from apdu.trace.decode.happenings import damaged, happening
-from apdu.trace.decode.model import Entry, Exchange, Finding, Link, Severity, visible
+from apdu.trace.decode.model import Entry, Exchange, Finding, Link, Place, Severity, visible
 from apdu.trace.decode.rules import LinkRules
 from apdu.trace.decode.table import title
 from apdu.trace.decode.where import Whereabouts, channel_of
-from apdu.trace.events import AnyEvent, ChannelEvent, FunctionEvent, Layer, LinkEvent, LinkKind, Octets
+from apdu.trace.events import AnyEvent, BearerEvent, ChannelEvent, FunctionEvent, Layer, LinkEvent, LinkKind, Octets
 from apdu.trace.sources.source import Damage, Item
 
 __all__ = ["Decoder", "decode"]
 
 _GET_RESPONSE: Final = 0xC0
+_HEADER: Final = 4
 _MAX_PARTS: Final = 600
 """Parts of one response: 65536 bytes in pieces of 256, each with a repetition."""
+_REMOTE: Final = frozenset((Layer.SCP80, Layer.SCP81))
 _UNANSWERED: Final = Finding(Severity.WARNING, "the command has no response", "ISO/IEC 7816-3 12.1")
 _UNASKED: Final = Finding(Severity.WARNING, "a response without a command", "ISO/IEC 7816-3 12.1")
 
@@ -44,7 +47,8 @@ class _LinkState:
     """The command under way is GET RESPONSE, or the same one with the right Le."""
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     chains: Chains = field(default_factory=Chains)
-    rules: LinkRules = field(default_factory=LinkRules)
+    rules: LinkRules | None = field(default_factory=LinkRules)
+    """None for commands that came from afar: no reader saw them."""
 
 
 class Decoder:
@@ -55,11 +59,15 @@ class Decoder:
         self._number = 0
         self._function = ""
         self._time = 0.0
+        self._afar: _LinkState | None = None
+        """Where a command that came from afar waits for what is inside it."""
 
     def feed(self, event: Item) -> list[Entry]:
         """Take one event, or a piece that could not be read; the entries that are complete now."""
         if isinstance(event, LinkEvent):
-            return self._link(event)
+            if self._afar is None:
+                return self._link(event)
+            return [*self._close_afar(), *self._link(event)]
         if isinstance(event, Damage):
             self._number += 1
             return [*self.flush(), damaged(event, self._number, self._time)]
@@ -67,6 +75,9 @@ class Decoder:
         if isinstance(event, ChannelEvent) and self._attach(event):
             return []
         done = self.flush()
+        if isinstance(event, ChannelEvent) and _is_remote(event):
+            self._remote(event)
+            return done
         if isinstance(event, FunctionEvent) and event.layer != Layer.PROFILE:
             self._function = "" if event.outcome else event.name
         done.append(self._happening(event))
@@ -108,7 +119,8 @@ class Decoder:
             if kind != LinkKind.PPS:
                 state.whereabouts.reset()
                 state.chains.reset()
-                state.rules.reset(event.data)
+                if state.rules is not None:
+                    state.rules.reset(event.data)
             done.append(self._happening(event, state.link))
         return done
 
@@ -175,13 +187,43 @@ class Decoder:
                 _follow(state, entry, command, response)
         if entry.protected is not None or entry.inner:
             entry.findings += channel_findings(entry)
-        if response is not None and command is not None:
+        if state.rules is not None and response is not None and command is not None:
             found = state.rules.check(entry, command, response)
             if found:
                 entry.findings += found
         return [entry]
 
     # --- everything else
+
+    def _remote(self, event: ChannelEvent) -> None:
+        """A command that came from afar: an exchange of its own, which waits for what is inside it."""
+        key = (event.side, f" {event.layer}")
+        state = self._links.get(key)
+        if state is None:
+            state = self._links[key] = _LinkState(Link(*key), rules=None)
+        self._afar = state
+        self._number += 1
+        command = visible(event.plain) or b""
+        channel = channel_of(command[0]) if command else 0
+        state.open = Exchange(
+            number=self._number,
+            time=event.time,
+            link=Link(event.side),
+            layer=event.layer,
+            function=self._function,
+            findings=recorded_findings(event),
+            events=(event,),
+            command=event.plain,
+            response=event.response_plain,
+            channel=channel,
+            place=Place(_octets(event.target)),
+            _summarise=title,
+            _detail=detail,
+        )
+
+    def _close_afar(self) -> list[Entry]:
+        state, self._afar = self._afar, None
+        return [] if state is None else self._close(state)
 
     def _attach(self, event: ChannelEvent) -> bool:
         """Give the exchange of a secure channel to the APDU that carries it; both ends may have reported it."""
@@ -203,9 +245,22 @@ class Decoder:
 
     def _happening(self, event: AnyEvent, link: Link | None = None, findings: tuple[Finding, ...] = ()) -> Entry:
         self._number += 1
-        if isinstance(event, (ChannelEvent, FunctionEvent)):
+        if isinstance(event, (BearerEvent, ChannelEvent, FunctionEvent)):
             findings += recorded_findings(event)
         return happening(event, self._number, link, self._function, findings)
+
+
+def _is_remote(event: ChannelEvent) -> bool:
+    """Whether it is a command for the card that came from afar; what a card sends by itself begins with E1."""
+    raw = visible(event.plain) if event.layer in _REMOTE else None
+    return raw is not None and len(raw) >= _HEADER and raw[0] != Notification.TAG
+
+
+def _octets(digits: str) -> bytes:
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        return b""
 
 
 def _unfinished(exchange: Exchange) -> bool:

@@ -10,7 +10,7 @@ from apdu.trace.decode.channel import verdict
 from apdu.trace.decode.model import Exchange, Node, part, visible
 from apdu.trace.decode.rows.scp03t import scp03t_channel
 from apdu.trace.decode.table import find, malformed, nodes_of, plain_node, view
-from apdu.trace.events import ChannelEvent, Layer, Octets
+from apdu.trace.events import ChannelEvent, Octets
 
 __all__ = ["detail"]
 
@@ -26,7 +26,7 @@ def detail(exchange: Exchange) -> Node:
     children.extend(_inner(event) for event in exchange.inner)
     if len(exchange.assembled):
         children.append(plain_node("chain", exchange.assembled))
-    return Node(_name(exchange), children=tuple(children), layer=Layer.APDU, raw=exchange.command)
+    return Node(_name(exchange), children=tuple(children), layer=exchange.layer, raw=exchange.command)
 
 
 def _name(exchange: Exchange) -> str:

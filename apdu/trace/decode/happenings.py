@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from apdu.gp.sgp02 import Notification
+from apdu.trace.decode.channel import verdict
 from apdu.trace.decode.model import Finding, Happening, Link, Node, Severity, visible
+from apdu.trace.decode.rows.scp03t import scp03t_channel, scp03t_title
 from apdu.trace.decode.rows.sgp02 import notification_node
 from apdu.trace.decode.table import BEARERS, children, plain_node
 from apdu.trace.decode.text import digits
@@ -68,17 +70,28 @@ def _content(event: AnyEvent) -> tuple[str, tuple[Node, ...]]:
     if isinstance(event, BearerEvent):
         decode = BEARERS.get(event.layer)
         inside = decode(event) if decode is not None else (plain_node("data", event.data),)
-        return f"{event.name or event.layer} {event.direction}", (*json_nodes(event.fields), *inside)
+        protection = (Node("protection", verdict(event)),) if "verified" in event.extra else ()
+        return f"{event.name or event.layer} {event.direction}", (*protection, *json_nodes(event.fields), *inside)
     if isinstance(event, ChannelEvent):
-        return f"{event.layer} {event.target}".rstrip(), tuple(_channel_nodes(event))
+        return _channel_title(event), tuple(_channel_nodes(event))
     if isinstance(event, HeaderEvent):
         return f"trace, format {event.format}{', with secrets' if event.unredacted else ''}", json_nodes(event.extra)
     assert isinstance(event, ForeignEvent)
     return event.event, json_nodes(event.extra)
 
 
+def _channel_title(event: ChannelEvent) -> str:
+    raw = visible(event.protected) or b""
+    name = scp03t_title(raw) if event.layer == Layer.SCP03T else event.layer
+    return f"{name} {event.target}".rstrip()
+
+
 def _channel_nodes(event: ChannelEvent) -> Iterator[Node]:
     """An exchange that no APDU carried; what it protected may be a notification of the eUICC."""
+    if event.layer == Layer.SCP03T:
+        node = scp03t_channel(event)
+        yield replace(node, value=verdict(event))
+        return
     for name, octets in (("protected", event.protected), ("plain", event.plain), ("response", event.response_plain)):
         yield plain_node(name, octets)
     raw = visible(event.plain)

@@ -101,6 +101,26 @@ class Rules:
     T_PADDING: Final = Rule("scp03t-padding", _ERROR, "SGP.02 4.1.3.3", "the decrypted data are not padded")
     T_LENGTH: Final = Rule("scp03t-length", _ERROR, "SGP.02 4.1.3.3", "a TLV of a length that no protected data have")
     T_NO_SESSION: Final = Rule("scp03t-no-session", _ERROR, "SGP.02 4.1.3.3", "data were accepted outside a session")
+    # --- bearers
+    TLS_BROKEN: Final = Rule("tls-broken", _ERROR, "RFC 5246 6.2", "bytes that are no TLS record")
+    TLS_MAC: Final = Rule("tls-mac", _ERROR, "RFC 5246 6.2.3; RFC 5288 3", "the MAC or tag of a TLS record is wrong")
+    TLS_KEY: Final = Rule(
+        "tls-key", _WARNING, "RFC 5246 7.4.9", "the first protected record does not verify: it has another key"
+    )
+    TLS_ALERT: Final = Rule("tls-alert", _WARNING, "RFC 5246 7.2", "a fatal alert ends the connection")
+    TLS_CHOICE: Final = Rule(
+        "tls-choice", _ERROR, "SGP.02 2.4.4.2", "TLS of another version or cipher suite than SCP81 has"
+    )
+    HTTP: Final = Rule("http-malformed", _ERROR, "RFC 9112", "this is no HTTP message")
+    HTTP_CUT: Final = Rule("http-cut", _WARNING, "RFC 9112 8", "the connection ended inside an HTTP message")
+    ADMIN_PROTOCOL: Final = Rule(
+        "admin-protocol", _ERROR, "GP Amendment B 4.4", "the X-Admin-Protocol header is missing, or another"
+    )
+    SCRIPT: Final = Rule("remote-script", _ERROR, "TS 102 226 5.2", "the remote script is malformed")
+    PACKET: Final = Rule("scp80-packet", _ERROR, "TS 102 225 5.1", "the secured packet is malformed")
+    PACKET_CHECK: Final = Rule(
+        "scp80-check", _WARNING, "TS 102 225 5.1", "the secured packet does not verify"
+    )
     # --- transport
     COMMAND_FORM: Final = Rule("command-form", _ERROR, "ISO/IEC 7816-3 12.1.2", "a command without a header")
     COMMAND_LENGTH: Final = Rule(

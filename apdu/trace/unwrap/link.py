@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from apdu.channel.scp03 import IS_SECURE, State
 from apdu.command.apdu import CommandApdu
@@ -16,17 +16,16 @@ from apdu.command.cla import CLASSES, ClassByte
 from apdu.errors import DecodeError
 from apdu.tlv.scan import split
 from apdu.trace.events import ChannelEvent, Event, Layer, Octets
+from apdu.trace.unwrap.domains import Domains, changes_keys
 from apdu.trace.unwrap.keys import KeyRing
 from apdu.trace.unwrap.merge import merge
 from apdu.trace.unwrap.opening import Counters
 from apdu.trace.unwrap.outcome import Outcome
 from apdu.trace.unwrap.personal import Personalisation
 from apdu.trace.unwrap.scp03 import Scp03
-from apdu.trace.unwrap.scp03t import Scp03t
+from apdu.trace.unwrap.seen import Seen
 from apdu.trace.unwrap.session import accepted
-
-if TYPE_CHECKING:
-    from apdu.trace.unwrap.profile import Download
+from apdu.trace.unwrap.toolkit import TOOLKIT, ToolkitFollower
 
 __all__ = ["LinkFollower"]
 
@@ -34,14 +33,12 @@ _SELECT, _MANAGE_CHANNEL, _GET_RESPONSE = 0xA4, 0x70, 0xC0
 _STORE_DATA, _INSTALL, _PUT_KEY, _DELETE = 0xE2, 0xE6, 0xD8, 0xE4
 _BY_NAME: Final = 0x04
 _FOLLOWED: Final = bytes(
-    ins in (0x50, _MANAGE_CHANNEL, 0x82, 0x88, _SELECT, _STORE_DATA, _INSTALL, _PUT_KEY, _DELETE) for ins in range(256)
+    ins in (0x50, _MANAGE_CHANNEL, 0x82, 0x88, _SELECT, _STORE_DATA, _INSTALL, _PUT_KEY, _DELETE, *TOOLKIT)
+    for ins in range(256)
 )
-"""Instructions that matter to secure channels when none is open."""
-_KEY_ESTABLISHMENT: Final = b"\x3a\x02"
-_DGI: Final = 0x08
+"""Instructions that matter when no secure channel is open."""
 _MAX_PARTS: Final = 600
 _MAX_CHAIN: Final = 0x10000
-_MAX_DOMAINS: Final = 256
 
 
 def _class(cla: int) -> ClassByte | None:
@@ -69,17 +66,16 @@ class LinkFollower:
     """Follows one link; `current` is the command of the exchange that is put together, empty where none is."""
 
     __slots__ = (
-        "_alert", "_atr", "_channels", "_counters", "_domains", "_downloads", "_elements", "_known", "_parts",
-        "_response", "_ring", "answered", "current", "recorded", "time",
+        "_alert", "_atr", "_channels", "_counters", "_domains", "_known", "_parts", "_response", "_ring", "_toolkit",
+        "answered", "current", "recorded", "time", "told",
     )  # fmt: skip
 
     def __init__(self, ring: KeyRing, *, elements: bool) -> None:
         self._ring = ring
-        self._elements = elements
         self._counters = Counters()
         self._channels: dict[int, _Channel] = {}
-        self._domains: dict[bytes, Scp03t] = {}
-        self._downloads: dict[str, Download] = {}
+        self._domains = Domains(ring, self._counters, elements=elements)
+        self._toolkit = ToolkitFollower(ring, self._domains)
         self._atr: Octets = b""
         self._known: State | None = None
         """What a channel begins with: None before the trace has seen a reset."""
@@ -92,6 +88,8 @@ class LinkFollower:
         self.answered = False
         self.recorded: list[ChannelEvent] = []
         """What the ends recorded about the present exchange."""
+        self.told = False
+        """What the present exchange carried for bearers is in the trace already."""
 
     # --- events of the link
 
@@ -102,7 +100,7 @@ class LinkFollower:
             self._atr = atr
         self._channels.clear()
         self._domains.clear()
-        self._downloads.clear()
+        self._toolkit.reset()
         self._known = State.NONE
         self._alert = False
 
@@ -166,6 +164,7 @@ class LinkFollower:
         raw, recorded = self.current, self.recorded
         response = self._response if len(self._response) >= 2 else b""
         self.current, self.recorded, self.answered = b"", [], False
+        told, self.told = self.told, False
         known = _CLASSES[raw[0]]
         if known is None:
             return list(recorded)
@@ -177,10 +176,12 @@ class LinkFollower:
         outcomes = list(self._outcomes(raw, command, known, response, recorded))
         self._alert = any(channel.scp03.watched for channel in self._channels.values())
         events = merge(outcomes, recorded, time, side)
-        if self._elements:
-            for each in tuple(events):
-                if isinstance(each, ChannelEvent) and each.layer == Layer.SCP03T:
-                    events.extend(self._download(time, each))
+        for each in tuple(events):
+            if isinstance(each, ChannelEvent) and each.layer == Layer.SCP03T:
+                events.extend(self._domains.elements(time, each))
+        if command.ins in TOOLKIT:
+            carried = self._toolkit.exchange(command, response, Seen(time, side))
+            events.extend(() if told else carried)
         return events
 
     def _outcomes(
@@ -214,7 +215,7 @@ class LinkFollower:
         self._keys_may_change(plain, done, hidden=False)
         carried = channel.personal.take(channel.scp03.aid, plain, answer, done)
         if carried is not None:
-            inner = self._domain(carried.target).exchange(carried.tlv, carried.answer)
+            inner = self._domains.exchange(carried.target, carried.tlv, carried.answer)
             if inner is not None:
                 yield inner
 
@@ -240,14 +241,6 @@ class LinkFollower:
             channel = self._channels[number] = _Channel(self._ring, self._counters, self._known)
         return channel
 
-    def _domain(self, aid: bytes) -> Scp03t:
-        domain = self._domains.get(aid)
-        if domain is None:
-            if len(self._domains) >= _MAX_DOMAINS:
-                del self._domains[next(iter(self._domains))]
-            domain = self._domains[aid] = Scp03t(self._ring, self._counters, aid)
-        return domain
-
     # --- commands that change what is known
 
     def _select(self, channel: _Channel, known: ClassByte, command: CommandApdu, response: bytes) -> None:
@@ -267,34 +260,8 @@ class LinkFollower:
                 self._channels[number] = _Channel(self._ring, self._counters, State.NONE)
 
     def _keys_may_change(self, command: CommandApdu, done: bool, *, hidden: bool) -> None:
-        """PUT KEY, DELETE, a new domain, ES8.EstablishISDPKeySet: sequence counters begin again."""
-        ins = command.ins
-        changes = ins in (_PUT_KEY, _DELETE) or (ins == _INSTALL and command.p1 & 0x04)
-        if ins == _STORE_DATA and command.p1 & 0x18 == _DGI:
-            changes = hidden or command.data.startswith(_KEY_ESTABLISHMENT)
-        if changes and done:
+        if done and changes_keys(command, hidden=hidden):
             self._counters.clear()
-
-    # --- profiles
-
-    def _download(self, time: float, event: ChannelEvent) -> Iterator[Event]:
-        tag = event.protected[0] if isinstance(event.protected, bytes) and event.protected else 0
-        target = event.target
-        if tag == 0x84:
-            self._downloads.pop(target, None)
-        if tag != 0x86 or not isinstance(event.plain, bytes):
-            return
-        if isinstance(event.response_protected, bytes) and event.response_protected[:1] not in (b"\x86", b""):
-            return
-        if target not in self._downloads:
-            from apdu.trace.unwrap.profile import Download  # all declarations of profile elements: not without need
-
-            if len(self._downloads) >= _MAX_DOMAINS:
-                del self._downloads[next(iter(self._downloads))]
-            self._downloads[target] = Download(target)
-        answer = event.response_plain
-        said = answer if isinstance(answer, bytes) and answer[:1] == b"\x30" else b""
-        yield from self._downloads[target].take(time, event.plain, said)
 
 
 _Action = Callable[[LinkFollower, _Channel, ClassByte, CommandApdu, bytes], None]

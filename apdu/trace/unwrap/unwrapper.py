@@ -8,8 +8,13 @@ An exchange of a secure channel is followed by a `ChannelEvent` whose `extra` sa
     kvn, level  key version number and security level, in hexadecimal digits
     findings    what is wrong: rule, severity, text, clause
 
-Events that the ends recorded themselves get the same additions instead of a second event beside them. One pass, bounded
-memory; without secure channels an event costs a look-up.
+Events that the ends recorded themselves get the same additions instead of a second event beside them.
+
+What bearers carry is found in the toolkit commands of the link and becomes events of its own: short messages and their
+secured packets, BIP channels, TLS records, HTTP messages, commands of remote scripts with their responses. `followed`
+in their `extra` says so: a trace that holds them already is not told them twice.
+
+One pass, bounded memory; without secure channels and toolkit commands an event costs a look-up.
 """
 
 from __future__ import annotations
@@ -17,10 +22,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from apdu.trace.events import ChannelEvent, Layer, LinkEvent, LinkKind
+from apdu.trace.events import BearerEvent, ChannelEvent, FunctionEvent, Layer, LinkEvent, LinkKind
 from apdu.trace.sources.source import Item
 from apdu.trace.unwrap.keys import KeyRing
 from apdu.trace.unwrap.link import LinkFollower
+from apdu.trace.unwrap.seen import FOLLOWED
 
 __all__ = ["Unwrapper", "unwrap"]
 
@@ -50,6 +56,8 @@ class Unwrapper:
         """Take one event, or a piece that could not be read: what came before is complete now, and this one."""
         if isinstance(event, LinkEvent):
             return self._link(event)
+        if isinstance(event, (BearerEvent, ChannelEvent, FunctionEvent)) and event.extra.get(FOLLOWED):
+            return self._followed(event)
         if isinstance(event, ChannelEvent) and "verified" not in event.extra:
             return self._recorded(event)
         return (*self._settle(), event) if self._waiting else (event,)
@@ -125,6 +133,14 @@ class Unwrapper:
                 link.recorded.append(event)
                 return ()
         return (*self._settle(), *self._once((event,))) if self._waiting else self._once((event,))
+
+    def _followed(self, event: Item) -> Sequence[Item]:
+        """What an earlier reading of the link found in it: it stands, unless there are keys to look again."""
+        if self._ring.over_the_air:
+            return ()
+        for key in self._waiting:
+            self._links[key].told = True
+        return (*self._settle(), event)
 
     def _once(self, events: Iterable[Item]) -> tuple[Item, ...]:
         """Without what both ends report: the second report of an SCP03t exchange."""

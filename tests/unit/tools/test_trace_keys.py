@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 from click.testing import CliRunner
 
-from apdu.ids import ECASD, ISD_R, MNO_SD, Aid
+from apdu.ids import ECASD, ISD_R, MNO_SD, Aid, Eid
+from apdu.ota.admin import PskIdentity
 from tools.cards.make import new_card
 from tools.cli import main
 from tools.errors import ToolError
@@ -17,6 +18,11 @@ from tools.trace.keys import load_keys
 
 ENC, MAC, DEK = "00112233445566778899AABBCCDDEEFF", "11" * 16, "22" * 16
 SET: Final = f'[[scp03]]\ndomain = "isd-r"\nkvn = "30"\nenc = "{ENC}"\nmac = "{MAC}"\ndek = "{DEK}"\n'
+
+
+PACKETS: Final = f'[[scp80]]\ndomain = "isd-r"\nkvn = "01"\nkic = "{ENC}"\nkid = "{MAC}"\n'
+EID: Final = "89001012012341234012345678901224"
+PSK: Final = f'[[scp81]]\neid = "{EID}"\nkvn = "40"\nkid = "01"\npsk = "{ENC}"\n'
 
 
 def written(path: Path, text: str) -> Path:
@@ -74,6 +80,14 @@ def test_keys_of_every_length(tmp_path: Path, length: int) -> None:
         (SET.replace('"isd-r"', '"isd-p 0001"'), "ISD-P number 0x0001 is outside"),
         (SET.replace('"isd-r"', '"tar B00000"'), "is not the TAR of an ISD-P"),
         (SET.replace('"isd-r"', "7"), "domain is text in quotes"),
+        (PACKETS.replace(MAC, "11" * 24), "[[scp80]] number 1: kic and kid are of different lengths"),
+        (PACKETS.replace("kic", "kix"), "[[scp80]] number 1: kic is missing"),
+        (PSK.replace(EID, EID[:-1]), "[[scp81]] number 1: "),
+        (PSK.replace(f'"{EID}"', "7"), "[[scp81]] number 1: eid is 32 digits, in quotes"),
+        (PSK.replace("kid", "kix"), "[[scp81]] number 1: kid is missing"),
+        (PSK.replace(ENC, ENC[:-2]), "psk: a TLS_PSK key has 16 or 24 or 32 bytes, not 15"),
+        (PSK + 'identity = "x"\n', "[[scp81]] number 1: 'eid' is not one of identity, psk"),
+        (f'[[scp81]]\nidentity = ""\npsk = "{ENC}"\n', "identity is text, in quotes"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_shows_no_key(tmp_path: Path, text: str, said: str) -> None:
@@ -138,3 +152,25 @@ def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
     assert "name a key file" in result.stderr
+
+
+def test_keys_of_bearers(tmp_path: Path) -> None:
+    named = f'[[scp81]]\nidentity = "someone"\npsk = "{MAC}"\n'
+    ring = load_keys(written(tmp_path / "keys.toml", PACKETS + PSK + named))
+    assert ring.over_the_air
+    assert not list(ring)
+    (packets,) = ring.packet_keys(1)
+    assert (packets.aid, packets.keys.enc.reveal().hex().upper()) == (ISD_R, ENC)
+    identity = PskIdentity(Eid.from_string(EID), ISD_R, 0x01, 0x40)
+    for asked, key in ((str(identity), ENC), (str(identity).lower(), ENC), ("someone", MAC), ("nobody", None)):
+        found = ring.preshared(asked)
+        assert (None if found is None else found.reveal().hex().upper()) == key
+
+
+def test_an_image_gives_the_keys_of_its_bearers(tmp_path: Path) -> None:
+    card = tmp_path / "a.card"
+    made = new_card(card, eid=None, lab=True, seed=1)
+    ring = load_keys(card)
+    assert [each.keys for each in ring.packet_keys(made.scp80.kvn)] == [made.scp80]
+    kvn, psk, _ = made.scp81
+    assert ring.preshared(str(PskIdentity(made.eid, ISD_R, 0x01, kvn))) == psk

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from apdu.trace.decode.rows import (  # noqa: F401
     administration,
+    bearers,
     codes,
     files,
     gp,

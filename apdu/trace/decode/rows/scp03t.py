@@ -39,7 +39,7 @@ def is_scp03t(raw: bytes, p1: int) -> bool:
 
 def scp03t_title(raw: bytes) -> str:
     """A TLV by name."""
-    return f"SCP03t {_TAGS[Tag(raw[0])]}"
+    return f"SCP03t {_TAGS[Tag(raw[0])]}" if raw[:1] and raw[0] in _TAGS else "SCP03t"
 
 
 def scp03t_node(octets: Octets, answer: Octets, event: ChannelEvent | None = None) -> Node:
@@ -49,8 +49,7 @@ def scp03t_node(octets: Octets, answer: Octets, event: ChannelEvent | None = Non
     if event is not None:
         inside += children(lambda: _plain(event), event.response_plain, _CLAUSE)
     raw = visible(octets) or b""
-    name = scp03t_title(raw) if raw[:1] and raw[0] in _TAGS else "SCP03t"
-    return Node(name, "", octets, inside, layer=Layer.SCP03T, clause=_CLAUSE)
+    return Node(scp03t_title(raw), "", octets, inside, layer=Layer.SCP03T, clause=_CLAUSE)
 
 
 def scp03t_channel(event: ChannelEvent) -> Node:

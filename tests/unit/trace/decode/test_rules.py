@@ -111,7 +111,7 @@ CASES: Final = (
     Case(Rules.AUTN_TWICE, (AUTHENTICATE, "DB0400000000" + DONE) * 2, (AUTHENTICATE, "DC0E" + "00" * 14 + DONE) * 2),
     Case(Rules.AUTN_MAC, (AUTHENTICATE, "9862"), (AUTHENTICATE, "DC0E" + "00" * 14 + DONE)),
 )  # fmt: skip
-ELSEWHERE: Final = ("scp03", "scp03t", "channel-recorded", "profile")
+ELSEWHERE: Final = ("tls-", "http-", "admin-", "remote-", "scp80-", "scp03", "scp03t", "channel-recorded", "profile")
 """Rules of secure channels, whose cases stand with the tests of unwrapping."""
 
 
