@@ -59,6 +59,8 @@ class OtaBearer:
     def reset(self) -> None:
         """Let the card have the REFRESH that it asks for: until a notification is confirmed, or none comes in time."""
         self._dispatcher.release(self._eid)
+        if self._way is Way.READER:
+            return
         deadline = self._dispatcher.clock() + self._patience
         self._wait(lambda: self._notified or self._dispatcher.clock() >= deadline)
         self._dispatcher.restarted(self._eid)

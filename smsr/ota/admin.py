@@ -168,6 +168,10 @@ class AdminSession:
             return self._go_on(now)
         if token == self._place and request.resumes:  # it sends once more what was taken already
             return self._go_on(now)
+        if request.resumes:  # a session that nobody knows here any more: its answer is lost, the card goes on
+            self._begin_anew()
+            self.under_way = True
+            return self._go_on(now)
         return _NOT_FOUND
 
     def poll(self, now: float) -> AdminReply | None:
@@ -207,7 +211,7 @@ class AdminSession:
         return self._go_on(now)
 
     def _begin_anew(self) -> None:
-        """The card knows nothing of an earlier session."""
+        """There is nothing in common with an earlier session."""
         script, self._script, self._place = self._script, None, ""
         if script is not None:
             self.chain.break_off()

@@ -33,8 +33,8 @@ _TOGETHER: Final = 60.0
 class Policy:
     """Which bearer is preferred; the next is used where a card does not have it."""
 
-    commands: tuple[Way, ...] = (Way.SMS, Way.HTTPS)
-    downloads: tuple[Way, ...] = (Way.HTTPS, Way.SMS)
+    commands: tuple[Way, ...] = (Way.SMS, Way.HTTPS, Way.READER)
+    downloads: tuple[Way, ...] = (Way.HTTPS, Way.SMS, Way.READER)
 
 
 @dataclass(slots=True)
@@ -71,11 +71,11 @@ class Dispatcher:
         """What a card remembers from one script to the next."""
         return self._card(eid).chain
 
-    def choose(self, eid: Eid, task: Task[Any], forced: Way | None = None) -> Way:
+    def choose(self, eid: Eid, download: bool, forced: Way | None = None) -> Way:
         """The bearer for a task; Refused where there is none."""
         with self.lock:
             eis = self._store.get(eid)
-            wanted = self._policy.downloads if task.is_profile else self._policy.commands
+            wanted = self._policy.downloads if download else self._policy.commands
             ways = [forced] if forced is not None else [way for way in wanted if way in self.carriers]
             usable = [
                 way for way in ways if eis is not None and way in self.carriers and self.carriers[way].reaches(eis)
@@ -101,7 +101,7 @@ class Dispatcher:
         """
         with self.lock:
             card = self._card(eid)
-            chosen = self.choose(eid, task, way)
+            chosen = self.choose(eid, task.is_profile, way)
             report = task.finished
 
             def finished() -> None:

@@ -24,6 +24,7 @@ from smsr.ota.dispatcher import Dispatcher, Policy
 from smsr.ota.keys import numbers_of
 from smsr.ota.notifications import Accepted, Notifications, Sequences
 from smsr.ota.push import PushSettings
+from smsr.ota.readercarrier import ReaderCarrier
 from smsr.ota.sms import SmsSettings
 from smsr.ota.smscarrier import Numbers, SmsCarrier
 from smsr.store import EisStore
@@ -76,7 +77,8 @@ class OverTheAir:
             numbers=settings.numbers,
         )
         self.sms.confirm = self._confirm
-        carriers: dict[Way, Carrier] = {Way.SMS: self.sms}
+        self.readers = ReaderCarrier()
+        carriers: dict[Way, Carrier] = {Way.READER: self.readers, Way.SMS: self.sms}
         self.https: HttpsCarrier | None = None
         if settings.push is not None:
             self.https = HttpsCarrier(

@@ -35,9 +35,7 @@ class Cards:
         run_demo("--seed", 2, "--trace", self.demos[1])
         self.other_keys = found(euicc("card", "new", self.other))
         self.info = folder / "info.jsonl"
-        told = euicc(
-            "card", "info", "-r", f"virtual:{self.mine}", "-k", self.my_keys, "--trace-file", self.info
-        )
+        told = euicc("card", "info", "-r", f"virtual:{self.mine}", "-k", self.my_keys, "--trace-file", self.info)
         assert told.exit_code == 0, told.output
 
 

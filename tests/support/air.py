@@ -157,7 +157,8 @@ class Air:
             observer=self.recorder,
         )
         if self.channels is not None:
-            self.channels.desk = self.ota.https
+            self.channels.drop()  # the old process took its sockets along
+            self.channels.desk, self.channels.crashed = self.ota.https, None
 
     # --- the card's side
 
@@ -213,6 +214,9 @@ class Air:
     def wait(self, done: Callable[[], bool]) -> None:
         """Let things happen, and time pass, until something is so."""
         for _ in range(_STEPS):
+            assert self.channels is not None
+            if self.channels.crashed is not None:
+                raise self.channels.crashed
             if done():
                 return
             if not self.step():

@@ -17,7 +17,12 @@ from apdu.keys.entropy import Entropy
 from smsr.ota.connection import AdminConnection, Limits
 from smsr.ota.desk import HttpsCarrier
 
-__all__ = ["LocalChannels"]
+__all__ = ["Crash", "LocalChannels"]
+
+
+class Crash(BaseException):
+    """The process of a server ends."""
+
 
 _DEVICES = DeviceIdentities(Device.TERMINAL, Device.UICC)
 _MOST = 237
@@ -43,6 +48,8 @@ class LocalChannels:
         self.cut: Callable[[bool, bytes], bool] = lambda up, data: False
         self.opened = 0
         self.crossed: list[tuple[bool, bytes]] = []
+        self.crashed: BaseException | None = None
+        """What ended the server's process while it worked on something from here."""
         self._entropy = entropy
         self._clock = clock
         self._channel: _Channel | None = None
@@ -142,7 +149,10 @@ class LocalChannels:
         if self.cut(True, data):
             self.drop()
             return
-        channel.connection.receive(data, self._clock())
+        try:
+            channel.connection.receive(data, self._clock())
+        except Crash as crash:
+            self.crashed, channel.dropped, self.desk = crash, True, None
         self._flow(channel)
 
     def _flow(self, channel: _Channel) -> None:
