@@ -11,16 +11,30 @@ from cryptography import x509
 from apdu.errors import DecodeError, SecurityError
 from apdu.ids import ECASD, ISD_R
 from apdu.keys.certificate import Certificate, check_ecasd
+from apdu.keys.secret import SecretKey
 from smsr.api.eis import Eis
 from smsr.api.eis_codec import verify_info
 from smsr.api.eis_parts import ProfileInfo, ProfileState, SdRole
 from smsr.api.status import Code
+from smsr.api.transport_keys import has_wrapped_keys, unwrap_keys
 from smsr.errors import Refused
 from smsr.kit.oid import Oid
 from smsr.kit.x509 import CertificateExpired, EumCertificate, verify_eum
 from smsr.policy import check_rules
 
-__all__ = ["check_eis"]
+__all__ = ["check_eis", "unwrapped"]
+
+
+def unwrapped(eis: Eis, transport: SecretKey | None) -> Eis:
+    """The EIS with the keys of its ISD-R, which come encrypted; Refused when they cannot be read."""
+    if not has_wrapped_keys(eis):
+        return eis
+    if transport is None:
+        raise Refused(Code.EIS_INVALID, "no transport key is agreed with this EUM", eis.eid)
+    try:
+        return unwrap_keys(eis, transport)
+    except SecurityError as error:
+        raise Refused(Code.EIS_INVALID, str(error), eis.eid) from None
 
 
 def check_eis(eis: Eis, eum: Oid, roots: Sequence[x509.Certificate], at: float) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from apdu.command.apdu import CommandApdu
 from apdu.command.status import is_success
 from apdu.errors import DecodeError, M2mError
 from apdu.ids import Eid, Iccid
+from apdu.keys.secret import SecretKey
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import AuditRecord, Operation, Pol2Action, ProfileInfo, ProfileState
 from smsr.api.messages import (
@@ -43,7 +45,7 @@ from smsr.errors import Refused, status_of
 from smsr.kit.oid import Oid
 from smsr.policy import check_rules, demand
 from smsr.procedures import Procedures
-from smsr.registration import check_eis
+from smsr.registration import check_eis, unwrapped
 from smsr.store import EisStore
 from smsr.upkeep import free_aid, with_profile, with_record
 from smsr.views import PartnerRole, view_for
@@ -66,12 +68,14 @@ class SmSr:
         partners: Mapping[Oid, PartnerRole],
         store: EisStore,
         clock: Callable[[], float],
+        transport_keys: Mapping[Oid, SecretKey] = MappingProxyType({}),
     ) -> None:
         self.oid = oid
         self._roots = tuple(roots)
         self._partners = partners
         self._store = store
         self._clock = clock
+        self._transport_keys = transport_keys
         self._procedures = Procedures(clock)
         self._cards = Cards(store, clock)
 
@@ -93,7 +97,7 @@ class SmSr:
 
     def _register(self, request: RegisterEisRequest) -> Response:
         self._role(request.call, PartnerRole.EUM)
-        eis = request.eis
+        eis = unwrapped(request.eis, self._transport_keys.get(request.call.requester))
         check_eis(eis, request.call.requester, self._roots, self._clock())
         if any(self._store.owner_of(profile.iccid) is not None for profile in eis.profiles):
             raise Refused(Code.ICCID_IN_USE)

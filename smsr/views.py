@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum, unique
 
+from apdu.keys.secret import KeyType
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import ProfileInfo, ProfileState, SecurityDomain
+from smsr.api.eis_parts import EisKey, KeyComponent, Keyset, ProfileInfo, ProfileState, SecurityDomain
 from smsr.kit.oid import Oid
 
 __all__ = ["PartnerRole", "view_for"]
@@ -26,8 +27,8 @@ def view_for(eis: Eis, requester: Oid, role: PartnerRole) -> Eis:
     """The EIS as this requester may see it: own profiles, no keys, no audit trail."""
     own = tuple(_shown(profile) for profile in eis.profiles if requester in (profile.mno_id, profile.smdp_id))
     isd_r = _without_keys(eis.isd_r)
-    if role is PartnerRole.MNO:
-        isd_r = replace(isd_r, keysets=())
+    if role is PartnerRole.MNO:  # hidden, but the schema demands a key set
+        isd_r = replace(isd_r, keysets=tuple(Keyset(version=each.version) for each in isd_r.keysets))
     return replace(eis, profiles=own, isd_r=isd_r, audit_trail=(), last_audit=None)
 
 
@@ -37,7 +38,11 @@ def _shown(profile: ProfileInfo) -> ProfileInfo:
 
 
 def _without_keys(domain: SecurityDomain) -> SecurityDomain:
-    keysets = tuple(
-        replace(keyset, keys=tuple(replace(key, value=None) for key in keyset.keys)) for keyset in domain.keysets
-    )
+    keysets = tuple(replace(keyset, keys=tuple(map(_without_value, keyset.keys))) for keyset in domain.keysets)
     return replace(domain, keysets=keysets)
+
+
+def _without_value(key: EisKey) -> EisKey:
+    """The key's type and check value: a component without a value."""
+    kind = key.value.type if key.value is not None else KeyType.AES
+    return replace(key, value=None, components=(KeyComponent(kind),))

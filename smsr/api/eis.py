@@ -12,7 +12,15 @@ from datetime import datetime
 
 from apdu.ids import Aid, Eid, Iccid
 from smsr.api.eis_codec import decode_signed_info
-from smsr.api.eis_parts import AuditRecord, EumSignedInfo, ProfileInfo, ProfileState, SecurityDomain, SignedInfo
+from smsr.api.eis_parts import (
+    AuditRecord,
+    EumSignedInfo,
+    ProfileInfo,
+    ProfileState,
+    Property,
+    SecurityDomain,
+    SignedInfo,
+)
 from smsr.kit.oid import Oid
 
 __all__ = ["Eis"]
@@ -31,7 +39,7 @@ class Eis:
     profiles: tuple[ProfileInfo, ...] = ()
     isd_r: SecurityDomain
     audit_trail: tuple[AuditRecord, ...] = ()
-    additional_properties: tuple[tuple[str, str], ...] = ()
+    additional_properties: tuple[Property, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "info", decode_signed_info(self.signed.octets))

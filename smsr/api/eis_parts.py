@@ -32,6 +32,7 @@ __all__ = [
     "Pol2Rule",
     "ProfileInfo",
     "ProfileState",
+    "Property",
     "SdRole",
     "SecurityDomain",
     "SignedInfo",
@@ -237,6 +238,14 @@ class ProfileInfo:
     allocated_memory: int = 0
     free_memory: int | None = None
     pol2: tuple[Pol2Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One of AdditionalProperties: whatever else there is to say about a card."""
+
+    key: str
+    value: str = ""
 
 
 @unique

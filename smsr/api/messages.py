@@ -1,41 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests and responses of ES1, ES3 and ES4, as far as download and switching need them (SGP.02 v4.2 5.2-5.5)."""
+"""Requests and responses of ES1, ES3, ES4 and ES4A (SGP.02 v4.2 5.2-5.5), one class for each message.
+
+No message of the SM-SR change is among them. What interfaces have in common has one class: ES3 and ES4 differ in who
+may call, not in what is said.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from apdu.ids import Aid, Eid, Iccid
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import NO_SUBSCRIPTION, Pol2Rule, SubscriptionAddress
+from smsr.api.eis_parts import NO_SUBSCRIPTION, Pol2Rule, Property, SubscriptionAddress
+from smsr.api.grants import Onc, Plma
 from smsr.api.status import ExecutionStatus, FunctionFailed
 from smsr.kit.oid import Oid
 
 __all__ = [
     "AuditEisRequest",
     "Call",
+    "CardResponse",
     "CreateIsdpRequest",
     "CreateIsdpResponse",
     "EisResponse",
     "Es3",
-    "CardResponse",
     "GetEisRequest",
+    "GetOncRequest",
+    "GetOncResponse",
+    "GetPlmaRequest",
+    "GetPlmaResponse",
     "ProfileDownloadCompletedRequest",
     "ProfileRequest",
     "RegisterEisRequest",
     "Request",
     "Response",
     "SendDataRequest",
+    "SetOncRequest",
+    "SetPlmaRequest",
+    "UpdateConnectivityParametersRequest",
+    "UpdateEisAdditionalPropertiesRequest",
+    "UpdatePolicyRulesRequest",
+    "UpdateSubscriptionAddressRequest",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who calls, and the identifier by which a retry is known as one."""
+    """FunctionRequester, FunctionCallIdentifier (a retry has the same) and ValidityPeriod (seconds from reception)."""
 
     requester: Oid
     identifier: str = ""
+    validity_period: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +67,9 @@ class Response:
     """What every response has."""
 
     status: ExecutionStatus
+    processing_start: datetime | None = None
+    processing_end: datetime | None = None
+    acceptable_validity_period: int | None = None
 
     def check(self, function: str) -> None:
         """FunctionFailed unless the function succeeded."""
@@ -69,6 +89,14 @@ class RegisterEisRequest(Request):
     """ES1.RegisterEIS."""
 
     eis: Eis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateEisAdditionalPropertiesRequest(Request):
+    """ES1.UpdateEISAdditionalProperties."""
+
+    eid: Eid
+    additional_properties: tuple[Property, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +162,74 @@ class ProfileDownloadCompletedRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileRequest(Request):
-    """EnableProfile, DisableProfile, DeleteISDP (ES3) and DeleteProfile (ES4): one profile on one card."""
+    """One profile on one card: to be enabled, disabled, deleted, or given the fall-back or emergency attribute."""
 
     eid: Eid
     iccid: Iccid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatePolicyRulesRequest(ProfileRequest):
+    """ES3 and ES4.UpdatePolicyRules: the rules that hold from now on, none included."""
+
+    pol2: tuple[Pol2Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSubscriptionAddressRequest(ProfileRequest):
+    """ES3 and ES4.UpdateSubscriptionAddress."""
+
+    new_subscription_address: SubscriptionAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateConnectivityParametersRequest(ProfileRequest):
+    """ES3.UpdateConnectivityParameters: a script for the ISD-P, which only the ISD-P can read."""
+
+    connectivity_parameters: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPlmaRequest(Request):
+    """ES3 and ES4A.SetPLMA."""
+
+    plma: Plma
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPlmaRequest(Request):
+    """ES3, ES4 and ES4A.GetPLMA; what is not named is any."""
+
+    m2m_sp_id: Oid | None = None
+    profile_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPlmaResponse(Response):
+    """The grants that fit."""
+
+    plma: tuple[Plma, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOncRequest(Request):
+    """ES3 and ES4A.SetONC."""
+
+    onc: Onc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetOncRequest(Request):
+    """ES3 and ES4A.GetONC; no profile type: any."""
+
+    profile_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetOncResponse(Response):
+    """The configurations that fit."""
+
+    onc: tuple[Onc, ...] = ()
 
 
 class Es3(Protocol):

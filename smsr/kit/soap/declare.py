@@ -137,6 +137,8 @@ class Field:
     occurs: Occurs = ONE
     absent: object = None
     """Of an optional element: the value that is not written."""
+    blank: object = None
+    """What is written for None, and read as None, where a schema demands a value that there is not."""
 
     @property
     def is_list(self) -> bool:
@@ -147,7 +149,8 @@ class Field:
         """The value of the elements that were found."""
         if len(found) < self.occurs.least:
             raise MissingError(f"{self.name} is missing")
-        values = tuple(_read(self.type, node) for node in found)
+        read = (_read(self.type, node) for node in found)
+        values = tuple(None if value == self.blank else value for value in read)
         if self.is_list:
             return values
         return values[0] if values else self.absent
@@ -155,6 +158,7 @@ class Field:
     def write(self, prefix: str, value: object) -> Iterator[str]:
         """The elements of a value."""
         each = _get(value, self.attribute)
+        each = self.blank if each is None else each
         if isinstance(each, tuple) and self.is_list:
             values = each
         else:

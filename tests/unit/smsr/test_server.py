@@ -512,17 +512,18 @@ def test_audit_of_some(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "requester, iccids, keysets",
+    "requester, iccids, keys",
     [(SM_DP_OID, [ICCID], 1), (MNO_OID, [ICCID], 0), (OTHER_DP, [], 1), (OTHER_MNO, [], 0)],
 )
-def test_views(bench: Bench, requester: Oid, iccids: list[object], keysets: int) -> None:
+def test_views(bench: Bench, requester: Oid, iccids: list[object], keys: int) -> None:
     """offcard.md 4.8: own profiles only, no keys, no audit trail."""
     bench.profile()
     response = bench.smsr.get_eis(GetEisRequest(call=Call(requester), eid=EID))
     assert response.eis is not None
     eis = response.eis
     assert [profile.iccid for profile in eis.profiles] == iccids
-    assert len(eis.isd_r.keysets) == keysets
+    (keyset,) = eis.isd_r.keysets
+    assert len(keyset.keys) == keys
     assert all(key.value is None for keyset in eis.isd_r.keysets for key in keyset.keys)
     assert (eis.audit_trail, eis.last_audit) == ((), None)
     assert bench.eis.isd_r.keysets[0].keys[0].value is not None
