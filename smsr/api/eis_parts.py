@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum, unique
-from typing import Final
+from typing import Final, NamedTuple
 
 from apdu.errors import DecodeError
 from apdu.ids import Aid, Eid, Iccid, Imsi, Tar
@@ -240,8 +240,7 @@ class ProfileInfo:
     pol2: tuple[Pol2Rule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """One of AdditionalProperties: whatever else there is to say about a card."""
 
     key: str

@@ -24,7 +24,7 @@ from apdu.ota.security import Check
 from apdu.script import ApduScript
 from apdu.sms.userdata import ElementId, UserData
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import ProfileInfo, ProfileState
+from smsr.api.eis_parts import ProfileInfo, ProfileState, Property
 from smsr.errors import Refused
 from smsr.ota.keys import scp80_keys
 from smsr.ota.task import Task, command_task
@@ -151,7 +151,7 @@ def _after(eis: Eis, notification: Notification) -> Eis:
     """The EIS once a card has said which profile is enabled; one that is not known here is for the next audit."""
     if notification.imei is not None:
         others = tuple(each for each in eis.additional_properties if each[0] != _IMEI)
-        eis = replace(eis, additional_properties=(*others, (_IMEI, notification.imei.hex().upper())))
+        eis = replace(eis, additional_properties=(*others, Property(_IMEI, notification.imei.hex().upper())))
     aid = notification.aid
     if notification.type == NotificationType.FIRST_ATTACH or aid is None or eis.find_isd_p(aid) is None:
         return eis
