@@ -81,6 +81,7 @@ class Toolkit:
         "capability",
         "listener",
         "profile",
+        "reported",
         "waiting",
     )
 
@@ -91,6 +92,8 @@ class Toolkit:
         self.waiting = 0
         """Length of the command that 91xx announces, 0 when there is nothing to announce."""
         self.listener: Listener | None = None
+        self.reported: frozenset[int] = frozenset()
+        """Events that the terminal has agreed to report."""
         self._queue: tuple[_Pending, ...] = ()
         self._held = False
         self._fetched: _Pending | None = None

@@ -21,7 +21,6 @@ from apdu.cat.comprehension import CommandDetails, DeviceIdentities
 from apdu.cat.envelope import EventDownload
 from apdu.cat.proactive import ProactiveCommand
 from apdu.cat.response import TerminalAnswer
-from apdu.cat.terminal import Facility
 from apdu.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ _MAX_DATAGRAM: Final = 2048
 """Bytes that are put together as one datagram (D)."""
 _MOST: Final = 0xFF
 """A channel data length: 255 or more."""
-_EVENTS: Final = (Facility.EVENT_DATA_AVAILABLE, Facility.EVENT_CHANNEL_STATUS)
+_EVENTS: Final = frozenset((Event.DATA_AVAILABLE, Event.CHANNEL_STATUS))
 
 
 class ChannelUser(Protocol):
@@ -141,9 +140,7 @@ class BipChannel:
 
     def polled(self) -> None:
         """The terminal has time: ask how the channel is, where no events tell."""
-        profile = self._toolkit.profile
-        silent = profile is None or not all(profile.has(event) for event in _EVENTS)
-        if silent and self.state is State.OPEN and not self._busy:
+        if not self._toolkit.reported >= _EVENTS and self.state is State.OPEN and not self._busy:
             details, devices = _head(CommandType.GET_CHANNEL_STATUS, Device.TERMINAL)
             self._ask(GetChannelStatus(details=details, devices=devices), self._told)
 

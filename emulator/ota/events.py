@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from apdu.cat.codes import CommandType, Device, Event
 from apdu.cat.commands import SetUpEventList
-from apdu.cat.comprehension import CommandDetails, DeviceIdentities
+from apdu.cat.comprehension import CommandDetails, DeviceIdentities, Result
 from apdu.cat.terminal import Facility
 
 if TYPE_CHECKING:
@@ -39,10 +39,16 @@ class EventList:
         if known <= self._events:
             return
         self._events |= known
-        self._toolkit.submit(
-            SetUpEventList(
-                details=CommandDetails(0x01, CommandType.SET_UP_EVENT_LIST, 0x00),
-                devices=DeviceIdentities(Device.UICC, Device.TERMINAL),
-                events=bytes(sorted(self._events)),
-            )
+        command = SetUpEventList(
+            details=CommandDetails(0x01, CommandType.SET_UP_EVENT_LIST, 0x00),
+            devices=DeviceIdentities(Device.UICC, Device.TERMINAL),
+            events=bytes(sorted(self._events)),
         )
+        self._toolkit.submit(command, self._answered)
+
+    def _answered(self, result: Result) -> None:
+        """A list that the terminal refuses leaves the one before in force, and is asked for again another time."""
+        if result.performed:
+            self._toolkit.reported = self._events
+        else:
+            self._events = frozenset(event for event in self._events if event in self._toolkit.reported)

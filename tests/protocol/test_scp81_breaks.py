@@ -209,6 +209,23 @@ def test_cc_81_11_a_terminal_without_channels_or_timers(lab: Lab) -> None:
     assert agent_state(served) is State.IDLE
 
 
+def test_cc_81_11_a_terminal_that_refuses_the_event_list_is_asked_for_data(lab: Lab) -> None:
+    served = Served(lab, serving(ok(CREATE, "/1")))
+    served.terminal.answers[CommandType.SET_UP_EVENT_LIST] = Result(GeneralResult.BEYOND_CAPABILITIES)
+    served.trigger()
+    assert agent_state(served) is State.CONNECTING
+    for _ in range(10):
+        served.terminal.poll()
+    assert executed(served)
+    assert agent_state(served) is State.IDLE
+    assert served.terminal.of_type(CommandType.GET_CHANNEL_STATUS)
+    # the next session tries the list again
+    served.terminal.answers.clear()
+    served.trigger()
+    assert served.terminal.events == b"\x09\x0a"
+    assert agent_state(served) is State.IDLE
+
+
 def records(make_lab: MakeLab) -> int:
     """Records of a whole session."""
     served = Served(make_lab(), serving(ok(CREATE, "/1"), ok(script(READ), "/2")))
