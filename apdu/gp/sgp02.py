@@ -16,8 +16,8 @@ from apdu.gp.codes import ISD_P_PRIVILEGES, Pol1
 from apdu.gp.install import InstallForInstall, InstallForInstallAndMakeSelectable, InstallParameters, SystemParameters
 from apdu.gp.store_data import raise_for_groups
 from apdu.ids import ISD_P_LOAD_FILE, ISD_P_MODULE, Aid, Eid
-from apdu.tlv.declare import AID, BYTE, RAW, UINT16, Leaf, OneLevel, Template, fixed, tlv
-from apdu.tlv.scan import ber, dgi, scan, split, split_dgi
+from apdu.tlv.declare import AID, BYTE, OBJECTS, RAW, UINT16, Leaf, OneLevel, Template, fixed, tlv
+from apdu.tlv.scan import ber, dgi, split, split_dgi
 
 __all__ = [
     "CERTIFICATE",
@@ -147,19 +147,12 @@ class UpdatePol1(DgiTemplate, tag=Dgi.POL1, clause="SGP.02 v4.2 4.1.2.1"):
     rules: Pol1 = tlv(0x81, _POL1)  # the tag is (U)
 
 
-def _objects(raw: bytes) -> bytes:
-    """Whole BER-TLV objects down to the last, kept as they are."""
-    scan(raw)
-    return raw
-
-
 def _toolkit_objects(raw: bytes) -> bytes:
     """Objects of the toolkit among others: some of their tags only look as if they held objects themselves."""
     split(raw)
     return raw
 
 
-_OBJECTS: Final[Leaf[bytes]] = Leaf(None, _objects, bytes)
 _TOOLKIT_OBJECTS: Final[Leaf[bytes]] = Leaf(None, _toolkit_objects, bytes)
 
 
@@ -168,7 +161,7 @@ class ConnectivityParameters(DgiTemplate, tag=Dgi.PARAMETERS, clause="SGP.02 v4.
     """ES8.UpdateConnectivityParameters: what each bearer needs, opaque; an empty object clears one."""
 
     _walk: ClassVar[bool] = False  # each leaf looks at its content in its own way
-    sms: bytes | None = tlv(0xA0, _OBJECTS, optional=True)
+    sms: bytes | None = tlv(0xA0, OBJECTS, optional=True)
     cat_tp: bytes | None = tlv(0xA1, _TOOLKIT_OBJECTS, optional=True)  # (U) A1 and A2 may stand the other way round
     https: bytes | None = tlv(0xA2, _TOOLKIT_OBJECTS, optional=True)  # (U)
 
@@ -178,7 +171,7 @@ class AddressingParameters(DgiTemplate, tag=Dgi.PARAMETERS, clause="SGP.02 v4.2 
     """ES5.UpdateSMSRAddressingParameters: where the SM-SR is reached; `apdu.ota.addressing` says what is inside."""
 
     _walk: ClassVar[bool] = False
-    sms: bytes | None = tlv(0xA3, _OBJECTS, optional=True)
+    sms: bytes | None = tlv(0xA3, OBJECTS, optional=True)
     cat_tp: bytes | None = tlv(0xA4, _TOOLKIT_OBJECTS, optional=True)  # (U)
     https: bytes | None = tlv(0xA5, _TOOLKIT_OBJECTS, optional=True)  # (U)
 

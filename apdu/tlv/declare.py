@@ -44,6 +44,7 @@ __all__ = [
     "UINT24",
     "UINT32",
     "Leaf",
+    "OBJECTS",
     "OneLevel",
     "Template",
     "fixed",
@@ -139,8 +140,15 @@ def _empty(data: bytes) -> bool:
     return True
 
 
+def _objects(data: bytes) -> bytes:
+    scan(data)
+    return data
+
+
 RAW: Final[Leaf[bytes]] = Leaf(None)
 """Bytes as they are."""
+OBJECTS: Final[Leaf[bytes]] = Leaf(None, _objects, bytes)
+"""BER-TLV objects as they are, whole down to the last: where a template does not walk what it does not declare."""
 BYTE: Final[Leaf[int]] = Leaf(Int8ub, size=1)
 UINT16: Final[Leaf[int]] = Leaf(Int16ub, size=2)
 UINT24: Final[Leaf[int]] = Leaf(Int24ub, size=3)

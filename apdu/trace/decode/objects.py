@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from apdu.cat.comprehension import Comprehension
 from apdu.errors import DecodeError
-from apdu.tlv.declare import RAW, Leaf, Template
+from apdu.tlv.declare import OBJECTS, RAW, Leaf, Template
 from apdu.tlv.scan import MAX_DEPTH, MAX_NODES, is_constructed, read_comprehension_header, read_header
 from apdu.trace.decode.model import Finding, Node, Severity, part, visible
 from apdu.trace.decode.table import malformed, plain_node
@@ -137,7 +137,7 @@ def _node(kind: Kind, field: _Field | None, item: _Object, octets: Octets, depth
         text = field.words(field.codec.decode(value))
     except DecodeError as error:
         return malformed(name, whole, error, kind.CLAUSE)
-    opaque = field.codec is RAW and is_constructed(item.tag) and not issubclass(kind, Comprehension)
+    opaque = field.codec in (RAW, OBJECTS) and is_constructed(item.tag) and not issubclass(kind, Comprehension)
     return Node(name, text, whole, tree_nodes(value, depth + 1) if opaque else ())
 
 
