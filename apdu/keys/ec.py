@@ -171,9 +171,13 @@ class PrivateKey:
         return self._key.private_numbers().private_value.to_bytes(_FIELD_LENGTH, "big")
 
     def sign(self, message: bytes) -> bytes:
-        """ECDSA over SHA-256, deterministic (RFC 6979), as r || s."""
-        r, s = decode_dss_signature(self._key.sign(message, _ALGORITHM))
+        """ECDSA over SHA-256, deterministic (RFC 6979) unless a token made it, as r || s."""
+        r, s = decode_dss_signature(self.sign_der(message))
         return r.to_bytes(_FIELD_LENGTH, "big") + s.to_bytes(_FIELD_LENGTH, "big")
+
+    def sign_der(self, message: bytes) -> bytes:
+        """The same signature as X.509, TLS and most tools have it: SEQUENCE { r, s } (RFC 3279 2.2.3)."""
+        return self._key.sign(message, _ALGORITHM)
 
     def ecdh(self, peer: PublicKey) -> bytes:
         """The x coordinate of the product, 32 bytes (ECKA of BSI TR-03111 4.3.1)."""

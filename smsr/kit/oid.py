@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from apdu.errors import DecodeError
 
-__all__ = ["ROLE_CI", "ROLE_EUM", "ROLE_SM_DP", "ROLE_SM_SR", "Oid"]
+__all__ = ["ROLE_CI", "ROLE_EUM", "ROLE_OPERATOR", "ROLE_SM_DP", "ROLE_SM_SR", "Oid"]
 
 _MAX_BYTES: Final = 64
 
@@ -46,8 +46,9 @@ def _arc(number: int) -> bytes:
 
 
 # Roles stand in the certificate policies of an X.509 certificate. CI and EUM are the values of SGP.22 2.3.1.0; that M2M
-# certificates use them too, and the values for SM-DP and SM-SR, are (U).
+# certificates use them too, and the values for SM-DP, SM-SR and operator, are (U).
 ROLE_CI: Final = Oid("2.23.146.1.2.1.0")
 ROLE_EUM: Final = Oid("2.23.146.1.2.1.2")
 ROLE_SM_DP: Final = Oid("2.23.146.1.1.1.1")
 ROLE_SM_SR: Final = Oid("2.23.146.1.1.1.2")
+ROLE_OPERATOR: Final = Oid("2.23.146.1.1.1.3")

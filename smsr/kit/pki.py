@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Issuing certificates: CI and EUM as X.509, SM-DP and SM-SR as X.509 (for TLS) and in card format, and the ECASD's.
 
+EUMs and operators have certificates for TLS as well; an EUM's is another one than that which signs for its cards.
+
 SGP.02 v4.2 2.3.2. Nothing is random by itself: entropy and dates are passed in and signatures are deterministic, so the
 same input gives the same bytes. Verifying is in smsr.kit.x509 and apdu.keys.certificate.
 """
@@ -23,7 +25,17 @@ from apdu.keys.ec import Curve, PrivateKey, PublicKey
 from apdu.keys.entropy import Entropy
 from smsr.kit.oid import ROLE_CI, ROLE_EUM, ROLE_SM_DP, ROLE_SM_SR, Oid
 
-__all__ = ["Authority", "Server", "Validity", "issue_ci", "issue_ecasd", "issue_eum", "issue_server"]
+__all__ = [
+    "Authority",
+    "Identity",
+    "Server",
+    "Validity",
+    "issue_ci",
+    "issue_ecasd",
+    "issue_eum",
+    "issue_identity",
+    "issue_server",
+]
 
 _SERVER_ROLES: Final = {Role.SM_DP: ROLE_SM_DP, Role.SM_SR: ROLE_SM_SR}
 
@@ -53,6 +65,14 @@ class Authority:
     def der(self) -> bytes:
         """The X.509 certificate."""
         return self.certificate.public_bytes(Encoding.DER)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a party shows in TLS, as server and as client."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +146,17 @@ def _usage(*, authority: bool, signature: bool = True) -> x509.KeyUsage:
     )
 
 
-def issue_ci(name: str, oid: Oid, validity: Validity, *, entropy: Entropy, curve: Curve = Curve.P256) -> Authority:
-    """The root of everything, signed by itself."""
-    key = PrivateKey.from_entropy(entropy, curve)
+def issue_ci(
+    name: str,
+    oid: Oid,
+    validity: Validity,
+    *,
+    entropy: Entropy,
+    curve: Curve = Curve.P256,
+    key: PrivateKey | None = None,
+) -> Authority:
+    """The root of everything, signed by itself; its key is drawn where none is given."""
+    key = key or PrivateKey.from_entropy(entropy, curve)
     request = _Request.of(name, oid, ROLE_CI, validity, entropy)
     builder = (
         request.builder(key.public_key, request.subject, key.public_key)
@@ -139,9 +167,21 @@ def issue_ci(name: str, oid: Oid, validity: Validity, *, entropy: Entropy, curve
     return Authority(oid, _sign(builder, key), key)
 
 
-def issue_eum(ci: Authority, name: str, oid: Oid, validity: Validity, *, entropy: Entropy, ein: str = "") -> Authority:
-    """An EUM: signs the certificates of its cards and their EIS. `ein`: the digits that its EIDs begin with."""
-    key = PrivateKey.from_entropy(entropy, ci.key.curve)
+def issue_eum(
+    ci: Authority,
+    name: str,
+    oid: Oid,
+    validity: Validity,
+    *,
+    entropy: Entropy,
+    ein: str = "",
+    key: PrivateKey | None = None,
+) -> Authority:
+    """An EUM: signs the certificates of its cards and their EIS. `ein`: the digits that its EIDs begin with.
+
+    Its key is drawn where none is given.
+    """
+    key = key or PrivateKey.from_entropy(entropy, ci.key.curve)
     request = _Request.of(name, oid, ROLE_EUM, validity, entropy, ein)
     builder = (
         request.builder(key.public_key, ci.certificate.subject, ci.key.public_key)
@@ -162,6 +202,30 @@ def issue_eum(ci: Authority, name: str, oid: Oid, validity: Validity, *, entropy
     return Authority(oid, _sign(builder, ci.key), key)
 
 
+def issue_identity(
+    ci: Authority,
+    role: Oid,
+    name: str,
+    oid: Oid,
+    validity: Validity,
+    *,
+    entropy: Entropy,
+    hosts: tuple[str, ...] = ("localhost",),
+) -> Identity:
+    """A certificate for TLS: any role of smsr.kit.oid but the CI's."""
+    key = PrivateKey.from_entropy(entropy, ci.key.curve)
+    request = _Request.of(name, oid, role, validity, entropy)
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+    builder = (
+        request.builder(key.public_key, ci.certificate.subject, ci.key.public_key)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(authority=False), critical=True)
+        .add_extension(usage, critical=False)
+        .add_extension(request.names(*map(_host, hosts)), critical=False)
+    )
+    return Identity(_sign(builder, ci.key), key)
+
+
 def issue_server(
     ci: Authority,
     role: Role,
@@ -171,19 +235,14 @@ def issue_server(
     *,
     entropy: Entropy,
     hosts: tuple[str, ...] = ("localhost",),
+    key: PrivateKey | None = None,
 ) -> Server:
-    """An SM-DP or SM-SR: one certificate for TLS with other servers, one for cards, each with a key of its own."""
-    tls_key = PrivateKey.from_entropy(entropy, ci.key.curve)
-    request = _Request.of(name, oid, _SERVER_ROLES[role], validity, entropy)
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-    builder = (
-        request.builder(tls_key.public_key, ci.certificate.subject, ci.key.public_key)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(authority=False), critical=True)
-        .add_extension(usage, critical=False)
-        .add_extension(request.names(*map(_host, hosts)), critical=False)
-    )
-    key = PrivateKey.from_entropy(entropy, ci.key.curve)
+    """An SM-DP or SM-SR: one certificate for TLS with other servers, one for cards, each with a key of its own.
+
+    The key that signs for cards is drawn where none is given.
+    """
+    tls = issue_identity(ci, _SERVER_ROLES[role], name, oid, validity, entropy=entropy, hosts=hosts)
+    key = key or PrivateKey.from_entropy(entropy, ci.key.curve)
     subject = Subject(
         identifier=oid.value,
         public_key=key.public_key,
@@ -192,7 +251,7 @@ def issue_server(
         role=role,
     )
     certificate = Certificate.issue(subject, serial_number(entropy), ci.key, ci.ca_identifier)
-    return Server(oid, role, _sign(builder, ci.key), tls_key, certificate, key)
+    return Server(oid, role, tls.certificate, tls.key, certificate, key)
 
 
 def issue_ecasd(eum: Authority, eid: Eid, key: PublicKey, validity: Validity, *, entropy: Entropy) -> Certificate:

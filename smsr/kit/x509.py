@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verifying an EUM's X.509 certificate against the CI roots that a server trusts (SGP.02 v4.2 2.3.2, RFC 5280 6.1).
+"""Verifying X.509 certificates against the CI roots that a server trusts (SGP.02 v4.2 2.3.2, RFC 5280 6.1).
 
-The chain has exactly two certificates: a pinned root and the EUM's. Checked are signature, issuer, validity of both, CA
-flag, path length, keyCertSign, role, and that no critical extension is passed over. Revocation lists come with the
-servers.
+The chain has exactly two certificates: a pinned root and the EUM's, or another party's. Checked are signature, issuer,
+validity of both, CA flag, path length, keyCertSign, role, and that no critical extension is passed over. Revocation
+lists are smsr.kit.trust's concern.
 """
 
 from __future__ import annotations
@@ -23,7 +23,20 @@ from apdu.ids import Eid
 from apdu.keys.ec import Curve, PublicKey
 from smsr.kit.oid import ROLE_EUM, Oid
 
-__all__ = ["CertificateExpired", "EumCertificate", "load_certificate", "public_key", "verify_eum"]
+__all__ = [
+    "CertificateExpired",
+    "EumCertificate",
+    "check_authority",
+    "check_critical",
+    "check_validity",
+    "extension",
+    "load_certificate",
+    "public_key",
+    "registered_id",
+    "roles",
+    "root_of",
+    "verify_eum",
+]
 
 X = TypeVar("X", bound=x509.ExtensionType)
 
@@ -36,7 +49,7 @@ _UNDERSTOOD: Final = (
     x509.SubjectKeyIdentifier,
     x509.AuthorityKeyIdentifier,
     x509.SubjectAlternativeName,
-    x509.CRLDistributionPoints,  # says where a list is; there is no list that forbids anything here
+    x509.CRLDistributionPoints,  # says where a list is; those that count are configured
 )
 _MAX_SIZE: Final = 16_384
 
@@ -90,24 +103,25 @@ def verify_eum(der: bytes, roots: Sequence[x509.Certificate], at: float) -> EumC
     """Verify an EUM's certificate at a time (seconds since the epoch); SecurityError or DecodeError."""
     certificate = load_certificate(der)
     moment = datetime.fromtimestamp(at, UTC)
-    root = _root_of(certificate, roots)
+    root = root_of(certificate, roots, "the EUM's")
     for each, what in ((root, "the CI's"), (certificate, "the EUM's")):
-        _check_validity(each, moment, what)
-        _check_authority(each, what)
+        check_validity(each, moment, what)
+        check_authority(each, what)
     _check_path_length(root)
     _check_role(certificate)
-    _check_critical(certificate)
-    return EumCertificate(_registered_id(certificate), public_key(certificate), _issuer_digits(certificate))
+    check_critical(certificate)
+    return EumCertificate(registered_id(certificate), public_key(certificate), _issuer_digits(certificate))
 
 
-def _root_of(certificate: x509.Certificate, roots: Sequence[x509.Certificate]) -> x509.Certificate:
+def root_of(certificate: x509.Certificate, roots: Sequence[x509.Certificate], whose: str) -> x509.Certificate:
+    """The root whose key signed the certificate; SecurityError when there is none."""
     if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
-        raise SecurityError("the EUM's certificate is not signed with ECDSA and SHA-256")
-    authority = _extension(certificate, x509.AuthorityKeyIdentifier)
+        raise SecurityError(f"{whose} certificate is not signed with ECDSA and SHA-256")
+    authority = extension(certificate, x509.AuthorityKeyIdentifier)
     named = authority.key_identifier if authority else None
     failed = False
     for root in roots:
-        own = _extension(root, x509.SubjectKeyIdentifier)
+        own = extension(root, x509.SubjectKeyIdentifier)
         if root.subject != certificate.issuer or (named is not None and own is not None and named != own.digest):
             continue
         try:
@@ -117,52 +131,60 @@ def _root_of(certificate: x509.Certificate, roots: Sequence[x509.Certificate]) -
             continue
         return root
     if failed:
-        raise SecurityError("the signature of the EUM's certificate does not verify")
-    raise SecurityError("the EUM's certificate is not issued by a CI that is trusted here")
+        raise SecurityError(f"the signature of {whose} certificate does not verify")
+    raise SecurityError(f"{whose} certificate is not issued by a CI that is trusted here")
 
 
-def _check_validity(certificate: x509.Certificate, at: datetime, what: str) -> None:
+def check_validity(certificate: x509.Certificate, at: datetime, whose: str) -> None:
+    """CertificateExpired before and after its time."""
     if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-        raise CertificateExpired(f"{what} certificate is not valid at {at:%Y-%m-%d %H:%M} UTC")
+        raise CertificateExpired(f"{whose} certificate is not valid at {at:%Y-%m-%d %H:%M} UTC")
 
 
-def _check_authority(certificate: x509.Certificate, what: str) -> None:
-    constraints = _extension(certificate, x509.BasicConstraints)
+def check_authority(certificate: x509.Certificate, what: str) -> None:
+    """SecurityError when the certificate's key may not sign others."""
+    constraints = extension(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
         raise SecurityError(f"{what} certificate is not the one of an authority")
-    usage = _extension(certificate, x509.KeyUsage)
+    usage = extension(certificate, x509.KeyUsage)
     if usage is None or not usage.key_cert_sign:
         raise SecurityError(f"{what} key may not sign certificates")
 
 
 def _check_path_length(root: x509.Certificate) -> None:
     """Below the EUM stand its cards, in card format: the root must allow one authority under itself."""
-    constraints = _extension(root, x509.BasicConstraints)
+    constraints = extension(root, x509.BasicConstraints)
     if constraints is not None and constraints.path_length is not None and constraints.path_length < 1:
         raise SecurityError("the CI's certificate allows no authority under it")
 
 
 def _check_role(certificate: x509.Certificate) -> None:
-    policies = _extension(certificate, x509.CertificatePolicies)
-    found = () if policies is None else tuple(policy.policy_identifier.dotted_string for policy in policies)
-    if ROLE_EUM not in found:
+    if ROLE_EUM not in roles(certificate):
         raise SecurityError("the certificate is not the one of an EUM")
 
 
-def _check_critical(certificate: x509.Certificate) -> None:
-    for extension in certificate.extensions:
-        if extension.critical and not isinstance(extension.value, _UNDERSTOOD):
-            raise SecurityError(f"critical extension {extension.oid.dotted_string} is not understood")
+def roles(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The certificate policies, among which the role stands."""
+    policies = extension(certificate, x509.CertificatePolicies)
+    return () if policies is None else tuple(policy.policy_identifier.dotted_string for policy in policies)
 
 
-def _registered_id(certificate: x509.Certificate) -> Oid | None:
-    names = _extension(certificate, x509.SubjectAlternativeName)
+def check_critical(certificate: x509.Certificate, *others: type[x509.ExtensionType]) -> None:
+    """SecurityError when a critical extension is not understood; `others`: what the caller looks at itself."""
+    for each in certificate.extensions:
+        if each.critical and not isinstance(each.value, (*_UNDERSTOOD, *others)):
+            raise SecurityError(f"critical extension {each.oid.dotted_string} is not understood")
+
+
+def registered_id(certificate: x509.Certificate) -> Oid | None:
+    """The object identifier by which the holder is known, where the certificate names one."""
+    names = extension(certificate, x509.SubjectAlternativeName)
     found = () if names is None else names.get_values_for_type(x509.RegisteredID)
     return Oid(found[0].dotted_string) if len(found) == 1 else None
 
 
 def _issuer_digits(certificate: x509.Certificate) -> tuple[str, ...]:
-    constraints = _extension(certificate, x509.NameConstraints)
+    constraints = extension(certificate, x509.NameConstraints)
     if constraints is None:
         return ()
     if constraints.excluded_subtrees:
@@ -182,7 +204,8 @@ def _unsupported() -> NoReturn:
     raise SecurityError("the EUM's certificate has name constraints of an unknown form")
 
 
-def _extension(certificate: x509.Certificate, kind: type[X]) -> X | None:
+def extension(certificate: x509.Certificate, kind: type[X]) -> X | None:
+    """An extension's value, where the certificate has it."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

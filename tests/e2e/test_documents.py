@@ -35,6 +35,7 @@ ELSEWHERE = re.compile("euicc (card serve|device run(?!.* --once)|trace|doctor|r
 BEFORE = {
     f"--pin {PIN1}": f"euicc apdu 0028000108{PIN1.encode().hex()}FFFFFFFF=9000",  # ENABLE PIN
     "profile disable 0010": "euicc profile enable 0010 -k ENC:MAC:DEK",
+    **{f"pki {command} lab.pki": "euicc pki init lab.pki" for command in ("show", "issue", "revoke", "crl")},
 }
 """What must have been done for an example to make sense."""
 
