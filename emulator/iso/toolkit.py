@@ -10,16 +10,18 @@ What the terminal tells the card by itself (events, timers, STATUS) goes to a li
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from apdu.cat.comprehension import Device, DeviceIdentities, GeneralResult, Result
-from apdu.cat.envelope import EventDownload
 from apdu.cat.proactive import ProactiveCommand, Refresh, RefreshMode, TerminalResponse
 from apdu.cat.response import TerminalAnswer
 from apdu.cat.terminal import TerminalCapability, TerminalProfile
 from apdu.command.status import SW
 from apdu.errors import DecodeError, EncodeError
 from emulator.errors import CardError
+
+if TYPE_CHECKING:
+    from apdu.cat.envelope import EventDownload
 
 __all__ = ["MAX_REFRESH_OFFERS", "Listener", "Toolkit"]
 
