@@ -70,6 +70,8 @@ class Desk(Protocol):
 
 
 _POST: Final = b"POST"
+_MAX_PIECES: Final = 4096
+"""Chunks of one body: a card sends as much as its channel's buffer holds in each."""
 
 
 class AdminConnection:
@@ -82,6 +84,7 @@ class AdminConnection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADERS)
         self._request: h11.Request | None = None
         self._body = bytearray()
+        self._pieces = 0
         self._held = False
         self._deadline = now + limits.handshake
         self.admitted = False
@@ -133,7 +136,7 @@ class AdminConnection:
         if self._held:
             self.poll(now)
         elif now >= self._deadline:
-            if self._request is not None or self._http.their_state is not h11.IDLE:
+            if self._request is not None or self._http.trailing_data[0]:
                 self._answer(AdminReply(408, last=True), now)
             self._end()
 
@@ -155,7 +158,7 @@ class AdminConnection:
         if self._held:  # a card that waits has nothing to say: what comes is no card
             self._end()
             return
-        if self._request is None and self._http.their_state is h11.IDLE and not self._http.trailing_data[0]:
+        if self._request is None and not self._http.trailing_data[0]:
             self._deadline = now + self._limits.request
         try:
             self._http.receive_data(clear)
@@ -172,12 +175,14 @@ class AdminConnection:
         if isinstance(event, h11.Request):
             self._request = event
             self._body.clear()
+            self._pieces = 0
             refusal = _refusal(event)
             if refusal:
                 self._answer(AdminReply(refusal, last=True), now)
         elif isinstance(event, h11.Data):
             self._body += event.data
-            if len(self._body) > MAX_BODY:
+            self._pieces += 1
+            if len(self._body) > MAX_BODY or self._pieces > _MAX_PIECES:
                 self._answer(AdminReply(413, last=True), now)
         elif isinstance(event, h11.EndOfMessage):
             self._complete(now)
@@ -234,8 +239,14 @@ def _refusal(request: h11.Request) -> int:
     """Why a request is refused before its body; 0 where it is not."""
     if request.method != _POST:
         return 405
-    length = next((value for name, value in request.headers if name == b"content-length"), b"0")
-    return 413 if int(length) > MAX_BODY else 0
+    size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
+    if size > MAX_HEADERS:  # h11 bounds what is not complete yet, and this came in one piece
+        return 431
+    headers = dict(request.headers)
+    length = headers.get(b"content-length")
+    if length is not None and b"transfer-encoding" in headers:  # two ways to find its end
+        return 400
+    return 413 if int(length or 0) > MAX_BODY else 0
 
 
 def _nothing() -> None:
