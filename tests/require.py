@@ -69,6 +69,18 @@ def _postgres() -> str | None:
     return "no PostgreSQL server (Debian package postgresql)"
 
 
+SOFTHSM: tuple[Path, ...] = tuple(
+    Path(folder) / "libsofthsm2.so"
+    for folder in ("/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu/softhsm", "/usr/lib/aarch64-linux-gnu/softhsm")
+)
+
+
+def _softhsm() -> str | None:
+    if not any(path.exists() for path in SOFTHSM):
+        return "no SoftHSM 2 (Debian package softhsm2)"
+    return _program("softhsm2-util", "pkcs11-tool")() or _module("pkcs11", "python-pkcs11")()
+
+
 PROBES: Mapping[str, Probe] = {
     "profiles": _profiles,
     "schemas": _path(SHARED / "schemas"),
@@ -86,6 +98,7 @@ PROBES: Mapping[str, Probe] = {
     "tshark": _program("tshark"),
     "chromium": _chromium,
     "postgres": _postgres,
+    "softhsm": _softhsm,
 }
 
 
@@ -130,6 +143,12 @@ def checklists_path() -> Path:
     """The conformance checklists."""
     require("checklists")
     return SHARED / "spec" / "checklists.md"
+
+
+def softhsm_path() -> Path:
+    """SoftHSM's PKCS#11 module."""
+    require("softhsm")
+    return next(path for path in SOFTHSM if path.exists())
 
 
 def module_path() -> Path:
