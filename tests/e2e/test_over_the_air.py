@@ -112,6 +112,45 @@ def test_one_procedure_shares_one_session() -> None:
     assert air.channels.opened == 2
 
 
+def test_cc_81_12_the_link_cut_at_each_piece_of_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card comes back, nothing runs twice, and the provisioning completes."""
+    crossed = at = 0
+    while at <= crossed:
+        air = Air(way=Way.HTTPS, seed="cut")
+        air.settle()
+        assert air.channels is not None
+        seen = [0]
+
+        def cut(up: bool, data: bytes, seen: list[int] = seen, at: int = at) -> bool:
+            seen[0] += 1
+            return seen[0] == at
+
+        air.channels.cut = cut
+        with executions(monkeypatch) as ran:
+            provision(air)
+        assert set(ran.values()) == {1}, at
+        assert air.present == 2, at
+        check(air)
+        crossed = crossed or seen[0]
+        at += count("link_cut_stride")
+    assert crossed > 30
+
+
+def test_a_link_that_breaks_all_the_time_ends_in_a_clear_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    air = Air(way=Way.HTTPS)
+    air.settle()
+    assert air.channels is not None
+    air.channels.cut = lambda up, data: True
+    with executions(monkeypatch) as ran, pytest.raises(M2mError, match="did not come when it was called"):
+        provision(air)
+    assert not ran
+    air.channels.cut = lambda up, data: False
+    air.settle(600)
+    air.audit()  # what is left of the try that nobody knows the end of
+    provision(air)
+    check(air)
+
+
 @pytest.mark.parametrize("seed", range(count("sms_loss")))
 def test_a_fifth_of_all_messages_lost_doubled_and_reordered(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It completes or fails cleanly; nothing runs twice; without trouble it then completes."""
