@@ -10,13 +10,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Collection
 from pathlib import Path
+from threading import Lock
 
 from apdu.errors import SecurityError
 from smsr.kit.folder import PkiFolder
 from smsr.kit.oid import Oid
 from smsr.kit.trust import Peer, Trust
 
-__all__ = ["client_context", "peer_of", "server_context"]
+__all__ = ["LiveTrust", "client_context", "peer_of", "server_context"]
 
 
 def server_context(folder: PkiFolder, name: str, at: float, passphrase: bytes | None = None) -> ssl.SSLContext:
@@ -45,8 +46,7 @@ def peer_of(connection: ssl.SSLSocket | ssl.SSLObject, trust: Trust, allowed: Co
 def _filled(context: ssl.SSLContext, own: Path, folder: PkiFolder, passphrase: bytes | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_X509_STRICT
-    for path in (*folder.authorities(), *folder.lists()):
-        context.load_verify_locations(cafile=path)
+    _load(context, folder)
     certificate, key = own.with_suffix(".pem"), own.with_suffix(".key")
     try:  # without a password OpenSSL would ask at the terminal
         context.load_cert_chain(certificate, key, password=passphrase or b"")
@@ -55,3 +55,41 @@ def _filled(context: ssl.SSLContext, own: Path, folder: PkiFolder, passphrase: b
             f"{key} cannot be used: under another passphrase, damaged, or not {certificate}'s"
         ) from None
     return context
+
+
+def _load(context: ssl.SSLContext, folder: PkiFolder) -> None:
+    """Roots and lists; beside older lists of the same root OpenSSL uses the newest."""
+    for path in (*folder.authorities(), *folder.lists()):
+        context.load_verify_locations(cafile=path)
+
+
+class LiveTrust:
+    """The trust of a folder for a server that runs long: what was changed there holds from the next look on."""
+
+    __slots__ = ("_contexts", "_folder", "_lock", "_stamp", "_trust")
+
+    def __init__(self, folder: PkiFolder, *contexts: ssl.SSLContext) -> None:
+        self._folder = folder
+        self._contexts = contexts
+        self._lock = Lock()
+        self._stamp = self._look()
+        self._trust = folder.trust()
+
+    def current(self) -> Trust:
+        """Roots and lists as they are now, for the contexts as well: ask for each connection, and by the minute.
+
+        OSError, UnusableFile or SecurityError when they cannot be used any more: then nobody is to be let in.
+        """
+        with self._lock:
+            stamp = self._look()
+            if stamp != self._stamp:
+                trust = self._folder.trust()
+                for context in self._contexts:
+                    _load(context, self._folder)
+                self._stamp, self._trust = stamp, trust
+            return self._trust
+
+    def _look(self) -> tuple[tuple[Path, int, int], ...]:
+        paths = (*self._folder.authorities(), *self._folder.lists())
+        found = [(path, path.stat()) for path in paths]
+        return tuple((path, each.st_mtime_ns, each.st_ino) for path, each in found)

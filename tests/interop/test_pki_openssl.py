@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from apdu.errors import SecurityError
 from smsr.kit.folder import CI, PkiFolder, read_certificate
-from smsr.kit.keys import FileKeys
+from smsr.kit.keys import FileKeys, UnusableFile
 from smsr.kit.oid import ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
 from smsr.kit.pki import Authority, Validity, issue_identity
-from smsr.kit.tls import client_context, peer_of, server_context
+from smsr.kit.tls import LiveTrust, client_context, peer_of, server_context
+from smsr.kit.trust import Trust
 from tests.require import require
 from tools.cli import main
 from tools.entropy import SystemEntropy
@@ -141,8 +142,12 @@ def test_openssl_opens_keys_only_with_their_passphrase(tmp_path: Path, monkeypat
 
 def talk_to_server(lab: Path, certificate: Path | None, *options: str) -> str:
     """One client at our SM-SR: the object identifier of who it was, or why not."""
-    require("openssl")
     context = server_context(PkiFolder(lab), "sm-sr", time.time())
+    return one_client(context, PkiFolder(lab).trust(), lab, certificate, *options)
+
+
+def one_client(context: ssl.SSLContext, trust: Trust, lab: Path, certificate: Path | None, *options: str) -> str:
+    require("openssl")
     own = () if certificate is None else ("-cert", str(certificate), "-key", str(certificate.with_suffix(".key")))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -154,7 +159,7 @@ def talk_to_server(lab: Path, certificate: Path | None, *options: str) -> str:
         raw.settimeout(20)
         try:
             with context.wrap_socket(raw, server_side=True) as connection:
-                return peer_of(connection, PkiFolder(lab).trust(), {ROLE_SM_DP, ROLE_OPERATOR}, time.time()).oid
+                return peer_of(connection, trust, {ROLE_SM_DP, ROLE_OPERATOR}, time.time()).oid
         except (ssl.SSLError, SecurityError) as error:
             return str(error)
         finally:
@@ -208,6 +213,28 @@ def test_a_list_that_is_old_or_gone_lets_nobody_in(lab: Path) -> None:
     crl.unlink()
     with pytest.raises(FileNotFoundError):
         PkiFolder(lab).trust()
+
+
+def test_a_running_server_learns_of_lists_and_roots(lab: Path) -> None:
+    folder, certificate = PkiFolder(lab), lab / "operator/1/tls.pem"
+    context = server_context(folder, "sm-sr", time.time())
+    live = LiveTrust(folder, context)
+    old = live.current()
+    assert live.current() is old
+    assert one_client(context, old, lab, certificate) == "2.999.10.5"
+    euicc("revoke", lab, "operator")
+    assert one_client(context, old, lab, certificate) == "2.999.10.5"  # neither has the new list
+    assert "is revoked since" in one_client(context, folder.trust(), lab, certificate)  # the context has not
+    assert REVOKED in one_client(context, live.current(), lab, certificate)
+    euicc("crl", lab)
+    euicc("issue", lab, "ci")
+    euicc("issue", lab, "operator")
+    assert one_client(context, live.current(), lab, lab / "operator/2/tls.pem") == "2.999.10.5"
+    assert REVOKED in one_client(context, live.current(), lab, certificate)
+    (lab / "ci/1/crl.pem").write_bytes(b"damaged")
+    for _ in range(2):
+        with pytest.raises(UnusableFile, match=r"crl\.pem"):
+            live.current()
 
 
 # --- our client, openssl s_server

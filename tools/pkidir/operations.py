@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from apdu.keys.certificate import Role as CardRole
-from smsr.kit.crl import Revocation, issue_crl
+from smsr.kit.crl import Revocation, RevocationList, issue_crl
 from smsr.kit.folder import CI, PARTY, PkiFolder, read_card_format, read_certificate, read_list
 from smsr.kit.keys import FileKeys
 from smsr.kit.oid import ROLE_EUM, ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
@@ -113,7 +113,7 @@ def revoke(path: Path, name: str, generation: int | None, reason: str, passphras
             if serials <= known.entries.keys():
                 raise ToolError(f"the certificates of {name}, generation {found.name}, are revoked already")
             ci = _authority(folder, f"{CI}/{each.name}", passphrase)
-            _write_list(each, ci, {**entries, **known.entries}.values(), known.number + 1, LIST_DAYS)
+            _write_list(each, ci, {**entries, **known.entries}.values(), LIST_DAYS, known)
             return found
     raise ToolError(f"{found / 'tls.pem'} is issued by no CI of {path}")
 
@@ -125,7 +125,7 @@ def write_list(path: Path, days: int, passphrase: bytes | None) -> list[Path]:
         for each in folder.generations(CI):
             ci = _authority(folder, f"{CI}/{each.name}", passphrase)
             known = read_list(each / "crl.pem")
-            _write_list(each, ci, known.entries.values(), known.number + 1, days)
+            _write_list(each, ci, known.entries.values(), days, known)
             written.append(each / "crl.pem")
     return written
 
@@ -155,8 +155,15 @@ def _within(ci: Authority, days: int) -> Validity:
     return wanted
 
 
-def _write_list(folder: Path, ci: Authority, entries: Iterable[Revocation], number: int, days: int) -> None:
-    made = issue_crl(ci, entries, number, _validity(days))
+def _write_list(
+    folder: Path, ci: Authority, entries: Iterable[Revocation], days: int, before: RevocationList | None = None
+) -> None:
+    """A list that counts as newer than the one before, also where both are made within a second."""
+    validity, number = _validity(days), 1
+    if before is not None:
+        number = before.number + 1
+        validity = replace(validity, start=max(validity.start, before.crl.last_update_utc + timedelta(seconds=1)))
+    made = issue_crl(ci, entries, number, validity)
     write_public(folder / "crl.pem", made.crl.public_bytes(Encoding.PEM))
 
 
@@ -178,7 +185,7 @@ def _issue_ci(folder: PkiFolder, oid: Oid, passphrase: bytes | None, days: int =
     ci = issue_ci("Test CI", oid, _validity(days), entropy=SystemEntropy())
     with new_generation(folder, CI) as draft:
         _write_authority(draft, ci, passphrase)
-        _write_list(draft, ci, (), 1, LIST_DAYS)
+        _write_list(draft, ci, (), LIST_DAYS)
     return folder.generations(CI)[-1]
 
 
