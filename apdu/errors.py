@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every error of the project, as one tree.
 
-    M2mError
-    ├── DecodeError            bytes that do not say what their format demands; knows path and offset
-    │   └── MissingError           an object that has to be there is not
-    ├── EncodeError            a value that its format cannot carry
-    ├── SecurityError          a MAC, cryptogram, signature, receipt or certificate does not verify
-    └── ProtocolError
-        ├── LocalProtocolError     this side used a protocol in the wrong order
-        └── RemoteProtocolError    the other side broke it
-            └── StatusError            a card answered with an unexpected status word
+M2mError
+├── DecodeError            bytes that do not say what their format demands; knows path and offset
+│   └── MissingError           an object that has to be there is not
+├── EncodeError            a value that its format cannot carry
+├── SecurityError          a MAC, cryptogram, signature, receipt or certificate does not verify
+└── ProtocolError
+    ├── LocalProtocolError     this side used a protocol in the wrong order
+    └── RemoteProtocolError    the other side broke it
+        └── StatusError            a card answered with an unexpected status word
 """
 
 from __future__ import annotations

@@ -91,6 +91,8 @@ PROBES: Mapping[str, Probe] = {
     "asn1tools": _module("asn1tools", "asn1tools"),
     "ykman": _module("yubikit", "yubikey-manager"),
     "smpplib": _module("smpplib", "smpplib"),
+    "zeep": _module("zeep", "zeep"),
+    "signxml": _module("signxml", "signxml"),
     "pyscard": _module("smartcard", "pyscard"),
     "openssl": _program("openssl"),
     "gnutls": _program("gnutls-serv"),

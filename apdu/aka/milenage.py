@@ -71,9 +71,7 @@ class Milenage:
         """OUT`first` to OUT`last`, 2 to 5, of TS 35.206 4.1 in one call of the cipher."""
         rotated = self._temp(rand) ^ self._opc
         r, c = self._constants.rotations, self._constants.xorings
-        blocks = b"".join(
-            (_rotate(rotated, r[i]) ^ c[i]).to_bytes(16, "big") for i in range(first - 1, last)
-        )
+        blocks = b"".join((_rotate(rotated, r[i]) ^ c[i]).to_bytes(16, "big") for i in range(first - 1, last))
         return xor(self._encrypt(blocks), self._opc.to_bytes(16, "big") * (last - first + 1))
 
     def _out1(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:

@@ -167,9 +167,7 @@ class Suci:
         return head + bytes((self.scheme, self.key_identifier)) + self.output
 
 
-def make_suci(
-    imsi: Imsi, mnc_length: int, routing_indicator: bytes, info: SuciCalcInfo, entropy: Entropy
-) -> Suci:
+def make_suci(imsi: Imsi, mnc_length: int, routing_indicator: bytes, info: SuciCalcInfo, entropy: Entropy) -> Suci:
     """Conceal an IMSI with the first scheme of the list that can be carried out.
 
     `routing_indicator` is the first two bytes of EF.Routing_Indicator, `mnc_length` the fourth of EF.AD. The null

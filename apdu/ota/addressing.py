@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the SM-SR is reached: the contents of ES5.UpdateSMSRAddressingParameters (SGP.02 v4.2 4.1.1.10).
 
-    A3 { 81 address of its short messages, as a TP-DA }
-    A5 { what a trigger holds: 83 session parameters, B3 DNS }
+A3 { 81 address of its short messages, as a TP-DA }
+A5 { what a trigger holds: 83 session parameters, B3 DNS }
 """
 
 from __future__ import annotations

@@ -125,11 +125,7 @@ class Spi:
 
     def reaches(self, minimum: Spi) -> bool:
         """Whether the command is protected at least so much; each field counts for itself (TS 102 225 4.1)."""
-        return (
-            self.check >= minimum.check
-            and self.ciphered >= minimum.ciphered
-            and self.counter >= minimum.counter
-        )
+        return self.check >= minimum.check and self.ciphered >= minimum.ciphered and self.counter >= minimum.counter
 
 
 NO_SECURITY: Final = Spi()

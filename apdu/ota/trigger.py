@@ -175,9 +175,7 @@ class Trigger(OneLevel, tag=0x81, clause="GP Amendment B 3.4", open=True):
         if session is not None and stored.session is not None:
             session = session.over(stored.session)
         if dns is not None and stored.dns is not None:
-            dns = DnsParameters(
-                name=dns.name or stored.dns.name, connection=dns.connection or stored.dns.connection
-            )
+            dns = DnsParameters(name=dns.name or stored.dns.name, connection=dns.connection or stored.dns.connection)
         return Trigger(session=session or stored.session, dns=dns or stored.dns)
 
 

@@ -55,9 +55,7 @@ def compare(one: Exchange, other: Exchange, *, strict: bool = False) -> Kind | N
     return None if same(response_parts(one), response_parts(other), strict=strict) else Kind.RESPONSE
 
 
-def differences(
-    first: Iterable[Entry], second: Iterable[Entry], *, strict: bool = False
-) -> Iterator[Difference]:
+def differences(first: Iterable[Entry], second: Iterable[Entry], *, strict: bool = False) -> Iterator[Difference]:
     """Every difference, in order; the first one is where the sessions part."""
     one, other = _Side(first), _Side(second)
     while one.peek(1) and other.peek(1):

@@ -69,9 +69,7 @@ class TracingTransport:
 
     __slots__ = ("_clock", "_observer", "_side", "_transport")
 
-    def __init__(
-        self, transport: CardTransport, observer: Observer, *, clock: Clock, side: str = Side.READER
-    ) -> None:
+    def __init__(self, transport: CardTransport, observer: Observer, *, clock: Clock, side: str = Side.READER) -> None:
         self._transport = transport
         self._observer = observer
         self._clock = clock

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions to a trace: which entries are of this kind, and did things happen in this order.
 
-    log = TraceLog(events)
-    log.one(name="AUTHENTICATE", sw="9862")
-    assert not log.where(ins=0x20, sw="63Cx")
-    assert log.in_order("SELECT", "READ BINARY")
-    assert not log.findings
+log = TraceLog(events)
+log.one(name="AUTHENTICATE", sw="9862")
+assert not log.where(ins=0x20, sw="63Cx")
+assert log.in_order("SELECT", "READ BINARY")
+assert not log.findings
 """
 
 from __future__ import annotations

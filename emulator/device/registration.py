@@ -131,4 +131,3 @@ class Registration:
         if before.technology is not now.technology and now.service is not LocationStatus.NO_SERVICE:
             told = device.report(events.technology_change(now.technology)) or told
         return told
-

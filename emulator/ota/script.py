@@ -181,5 +181,3 @@ def _ends(answer: ResponseItem) -> bool:
     if answer.tag == ResponseTag.R_APDU:
         return answer.value[-2] not in _GOES_ON
     return answer.tag == ResponseTag.BAD_FORMAT or answer.tag >> 8 == 0x9F
-
-

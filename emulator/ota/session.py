@@ -166,5 +166,3 @@ class OverTheAir:
 def _packets(message: UserData) -> list[bytes]:
     """The data of elements that mark a command packet."""
     return [data for identifier, data in message.elements if identifier == ElementId.COMMAND_PACKET]
-
-

@@ -109,9 +109,7 @@ class VirtualCardConnection(CardConnection):  # type: ignore[misc]  # pyscard ha
         """The answer to the last reset."""
         return list(self._connected().atr)
 
-    def doTransmit(
-        self, command: Sequence[int], protocol: int | None = None
-    ) -> tuple[list[int], int, int]:
+    def doTransmit(self, command: Sequence[int], protocol: int | None = None) -> tuple[list[int], int, int]:
         """Send a command: (data, SW1, SW2)."""
         response = self.transmit_bytes(bytes(command))
         return list(response[:-2]), response[-2], response[-1]

@@ -178,5 +178,3 @@ def _objects(connectivity: bytes) -> tuple[bytes, ...]:
         return tuple(ber(tag, value) for tag, value in split(connectivity) if value)
     except DecodeError:
         return ()
-
-

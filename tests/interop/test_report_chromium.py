@@ -187,9 +187,7 @@ def test_it_can_be_read_on_a_telephone(desk: Desk, demo: Path) -> None:
 
 
 def test_hostile_text_is_text(desk: Desk, tmp_path: Path) -> None:
-    path = report(
-        write(tmp_path / "h.jsonl", hostile())
-    )
+    path = report(write(tmp_path / "h.jsonl", hostile()))
     page = desk.open(path)
     page.click("#unfold")
     assert page.locator("main script, main img, main textarea").count() == 0

@@ -28,9 +28,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE
 
 def client(*command: object, timeout: float = 30) -> subprocess.CompletedProcess[str]:
     """Run a program; the environment names the private pcscd."""
-    return subprocess.run(
-        [*map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
 
 
 class Server:

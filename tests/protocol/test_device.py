@@ -231,8 +231,6 @@ def test_message_of_class_2_lands_in_ef_sms_of_the_card() -> None:
     on.check()
 
 
-
-
 def test_the_card_hears_of_its_attach_and_tells_its_sm_sr(connect: Connect) -> None:
     """The event list is there before the attach; the notification goes out once, after every reset until confirmed."""
     address = Address.of("+491710000001")

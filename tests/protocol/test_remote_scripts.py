@@ -41,9 +41,7 @@ class Bench:
         whole = [command_item(bytes.fromhex(item)) if isinstance(item, str) else item for item in items]
         authority = KIK if target is None else None
         script = build_script(whole, indefinite=indefinite)
-        return parse_response_script(
-            self.scripts.run(_Target(target or IsdR(self.lab.card), authority), script)
-        )
+        return parse_response_script(self.scripts.run(_Target(target or IsdR(self.lab.card), authority), script))
 
     def statuses(self, *items: Item | str) -> list[str]:
         return [response[-2:].hex().upper() for response in self.run(*items).responses]

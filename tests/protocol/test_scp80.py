@@ -407,9 +407,7 @@ def test_the_proof_of_receipt_goes_out_before_the_reset(make_lab: MakeLab) -> No
     bench = SmsBench(lab)
     aid = lab.put_isd_p(0x10, LifeCycle.DISABLED)
     enable = f"80E28900153A0312 4F10{bytes(aid).hex()}00"
-    raw = bench.card.transmit(
-        CommandApdu(0x80, 0xC2, 0, 0, envelope_of(bench, bench.packet(script(enable)))).encode()
-    )
+    raw = bench.card.transmit(CommandApdu(0x80, 0xC2, 0, 0, envelope_of(bench, bench.packet(script(enable)))).encode())
     assert raw[0] == 0x91
     fetched = bench.card.transmit(bytes((0x80, 0x12, 0, 0, raw[1])))
     assert fetched[5:7] == b"\x13\x00" or b"\x81\x03\x01\x13" in fetched[:8]
@@ -456,9 +454,7 @@ def test_3des_reaches_operators_on_lab_cards(make_lab: MakeLab, path: Path) -> N
         bench = domain_bench(make_lab, path.read_bytes(), kvn)
         kind = next(key.components[0].type.name.lower() for key in spec.keys if key.kvn == kvn)
         nibble = kvn << 4 | (0x02 if kind == "aes" else 0x05)
-        packet = bench.packet(
-            script("80F28002024F0000"), tar=bytes(3), kic=nibble, kid=nibble, kind=kind
-        )
+        packet = bench.packet(script("80F28002024F0000"), tar=bytes(3), kic=nibble, kid=nibble, kind=kind)
         (answer,) = bench.deliver(packet).packets
         assert parse_response_script(bench.open(answer, kid=nibble, kind=kind).data).executed == 1
     assert sets

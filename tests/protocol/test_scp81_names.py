@@ -216,5 +216,3 @@ def test_a_dns_connection_that_is_none_opens_no_session(lab: Lab, own: bytes) ->
     served = Named(lab, answering(A))
     served.trigger(trigger(connection=NAMELESS, dns=DnsParameters(connection=own), host=NAME))
     assert served.terminal.of_type(CommandType.OPEN_CHANNEL) == []
-
-

@@ -118,9 +118,7 @@ class Rules:
     )
     SCRIPT: Final = Rule("remote-script", _ERROR, "TS 102 226 5.2", "the remote script is malformed")
     PACKET: Final = Rule("scp80-packet", _ERROR, "TS 102 225 5.1", "the secured packet is malformed")
-    PACKET_CHECK: Final = Rule(
-        "scp80-check", _WARNING, "TS 102 225 5.1", "the secured packet does not verify"
-    )
+    PACKET_CHECK: Final = Rule("scp80-check", _WARNING, "TS 102 225 5.1", "the secured packet does not verify")
     # --- transport
     COMMAND_FORM: Final = Rule("command-form", _ERROR, "ISO/IEC 7816-3 12.1.2", "a command without a header")
     COMMAND_LENGTH: Final = Rule(

@@ -25,4 +25,3 @@ class JsonlSource(LineSource):
             return (self._damage("is not text"),)
         except DecodeError as error:
             return (self._damage(str(error)),)
-

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote
 from apdu.errors import DecodeError
 from smsr.kit.oid import Oid
 from smsr.kit.soap.declare import OPTIONAL, ElementType, Field, Record, Simple, nested, wrapped
-from smsr.kit.soap.simple import DATE_TIME
+from smsr.kit.soap.simple import DATE_TIME, string
 from smsr.kit.soap.writer import Namespace
 
 __all__ = ["ADDRESSING", "HEADERS", "WSA", "Addressing", "Endpoint", "MessageId"]
@@ -133,7 +133,7 @@ ADDRESSING: Final = Record(
         Field("To", "receiver", _ENDPOINT),
         Field("ReplyTo", "reply_to", _address(_PLAIN), OPTIONAL, ""),
         Field("MessageID", "message_id", Simple(MessageId.parse)),
-        Field("Action", "action", _PLAIN),
+        Field("Action", "action", string(2048)),
         Field("RelatesTo", "relates_to", _PLAIN, OPTIONAL, ""),
     ),
     WSA,

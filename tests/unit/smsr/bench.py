@@ -60,6 +60,8 @@ ICCID = Iccid.from_string("8988211000000123451")
 ICCID_2 = Iccid.from_string("8988211000000123469")
 MEMORY = 0x80000
 OK = 0x9000
+TRANSPORT = SecretKey(bytes(range(16)))
+"""Between EUM and SM-SR."""
 
 
 def signed_info(everybody: World, **changes: object) -> EumSignedInfo:
@@ -242,7 +244,14 @@ class Bench:
         self.store = MemoryEisStore()
         self.card = PaperCard(self.everybody.ecasd.encoded)
         roots = (self.everybody.ci.certificate,)
-        self.smsr = SmSr(SM_SR_OID, roots=roots, partners=PARTNERS, store=self.store, clock=lambda: self.now)
+        self.smsr = SmSr(
+            SM_SR_OID,
+            roots=roots,
+            partners=PARTNERS,
+            store=self.store,
+            clock=lambda: self.now,
+            transport_keys={EUM_OID: TRANSPORT},
+        )
 
     def register(self, eis: Eis | None = None) -> Eis:
         """Take the card on."""

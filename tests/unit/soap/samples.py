@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from apdu.ids import ECASD, Aid, Imsi
-from apdu.keys.secret import SecretKey
 from smdp.api import messages as es2
 from smdp.api.functions import FUNCTIONS as SM_DP_FUNCTIONS
 from smdp.api.xml_messages import BY_ELEMENT, BY_TYPE
@@ -38,12 +37,11 @@ from smsr.api.status import SUCCESS, Code, ExecutionStatus, Status, failed
 from smsr.api.transport_keys import wrap_keys
 from smsr.kit.soap.addressing import Addressing, Endpoint, MessageId
 from tests.unit.kit.world import EID, MNO_OID, SM_DP_OID, SM_SR_OID
-from tests.unit.smsr.bench import ICCID, ICCID_2, make_eis
+from tests.unit.smsr.bench import ICCID, ICCID_2, TRANSPORT, make_eis
 
 FUNCTIONS: Final = (*SM_DP_FUNCTIONS, *SM_SR_FUNCTIONS)
 BINDING: Final = SoapBinding(FUNCTIONS, BY_TYPE, BY_ELEMENT)
 MOMENT: Final = datetime(2026, 11, 23, 8, 0, 9, tzinfo=UTC)
-TRANSPORT: Final = SecretKey(bytes(range(16)))
 ADDRESSING: Final = Addressing(
     sender=Endpoint("https://dp.example/es3", SM_DP_OID, "SM-DP & <sons>"),
     receiver=Endpoint("https://sr.example/es3", SM_SR_OID),
@@ -112,7 +110,8 @@ def full_eis() -> Eis:
 
 def small_eis() -> Eis:
     """An EIS with what must be there."""
-    return wrap_keys(make_eis(smsr_id=SM_SR_OID), TRANSPORT)
+    eis = make_eis(smsr_id=SM_SR_OID)
+    return wrap_keys(replace(eis, isd_r=replace(eis.isd_r, sin=b"\x42", sdin=b"\x01")), TRANSPORT)
 
 
 Values = list[dict[str, Any]]
@@ -164,7 +163,7 @@ _REQUESTS: Final[dict[type[Message], Values]] = {
     ],
     m.SendDataRequest: [
         {"eid": EID, "sd_aid": Aid.isd_p(0x10), "data": bytes(range(256)) * 64, "more_to_do": True},
-        {"eid": EID, "sd_aid": Aid.isd_p(0x10), "data": b""},
+        {"eid": EID, "sd_aid": Aid.isd_p(0x10), "data": b"\x84\x00"},
     ],
     m.ProfileDownloadCompletedRequest: [
         {**_AT},
