@@ -9,7 +9,10 @@ from apdu.errors import DecodeError
 from apdu.ota.remote import ScriptTag
 from apdu.tlv.scan import read_header
 
-__all__ = ["Part", "is_command_script", "parts_of"]
+__all__ = ["PROOF_OF_RECEIPT", "Part", "is_command_script", "parts_of"]
+
+PROOF_OF_RECEIPT: Final = "SCP80 proof of receipt"
+"""Name of the event of a response packet."""
 
 _INDEFINITE: Final = (ScriptTag.COMMANDS_INDEFINITE, ScriptTag.RESPONSES_INDEFINITE)
 _COMMANDS: Final = (ScriptTag.COMMANDS, ScriptTag.COMMANDS_INDEFINITE)

@@ -119,6 +119,12 @@ class Rules:
     SCRIPT: Final = Rule("remote-script", _ERROR, "TS 102 226 5.2", "the remote script is malformed")
     PACKET: Final = Rule("scp80-packet", _ERROR, "TS 102 225 5.1", "the secured packet is malformed")
     PACKET_CHECK: Final = Rule("scp80-check", _WARNING, "TS 102 225 5.1", "the secured packet does not verify")
+    PACKET_COUNTER: Final = Rule(
+        "scp80-counter", _WARNING, "TS 102 225 5.1.4", "the counter is not higher than that of a packet before"
+    )
+    PACKET_ACCEPTED: Final = Rule(
+        "scp80-accepted", _ERROR, "TS 102 225 5.1", "the card carried out a packet that it has to refuse"
+    )
     # --- transport
     COMMAND_FORM: Final = Rule("command-form", _ERROR, "ISO/IEC 7816-3 12.1.2", "a command without a header")
     COMMAND_LENGTH: Final = Rule(

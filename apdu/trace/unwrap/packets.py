@@ -12,7 +12,6 @@ from typing import Final
 
 from apdu.errors import DecodeError, SecurityError
 from apdu.ids import ECASD, ISD_R, MNO_SD, Aid, Tar
-from apdu.keys.secret import KeySet
 from apdu.ota.packet import (
     Command,
     Header,
@@ -22,12 +21,13 @@ from apdu.ota.packet import (
     parse_command,
     parse_response,
 )
-from apdu.ota.security import Check
+from apdu.ota.security import Check, CounterMode, Spi
 from apdu.sms.parts import Reassembly
 from apdu.sms.userdata import ElementId, UserData
 from apdu.trace.events import Direction, Event, Json, Layer
 from apdu.trace.rules.table import Rules
-from apdu.trace.unwrap.keys import KeyRing
+from apdu.trace.scripts import PROOF_OF_RECEIPT
+from apdu.trace.unwrap.keys import DomainKeys, KeyRing
 from apdu.trace.unwrap.outcome import Found
 from apdu.trace.unwrap.scripts import RemoteScripts
 from apdu.trace.unwrap.seen import Protection, Seen
@@ -41,6 +41,7 @@ _TRIGGER: Final = 0x81
 _SCRIPTS: Final = (0xAA, 0xAE)
 _ANSWERS: Final = (0xAB, 0xAF)
 _MAX_TARS: Final = 64
+_ORDERED: Final = (CounterMode.HIGHER, CounterMode.NEXT)
 _DOMAINS: Final = {ISD_R.tar: bytes(ISD_R), ECASD.tar: bytes(ECASD), Tar(bytes(3)): bytes(MNO_SD)}
 """SGP.02 annex H; 000000 is the issuer's domain (TS 101 220 annex D)."""
 
@@ -48,13 +49,17 @@ _DOMAINS: Final = {ISD_R.tar: bytes(ISD_R), ECASD.tar: bytes(ECASD), Tar(bytes(3
 class PacketFollower:
     """The packets of one card."""
 
-    __slots__ = ("_headers", "_messages", "_ring", "_scripts")
+    __slots__ = ("_counters", "_doubtful", "_headers", "_messages", "_ring", "_scripts")
 
     def __init__(self, ring: KeyRing, scripts: RemoteScripts) -> None:
         self._ring = ring
         self._scripts = scripts
         self._messages = {direction: Reassembly() for direction in Direction}
         self._headers: dict[Tar, Header] = {}
+        self._counters: dict[tuple[bytes, int], int] = {}
+        """The highest counter of each key set in a packet that verifies."""
+        self._doubtful: set[Tar] = set()
+        """Where the last command is one that the card has to refuse."""
 
     def part(self, direction: Direction, peer: str, data: UserData, seen: Seen) -> Iterator[Event]:
         """The user data of a short message."""
@@ -78,31 +83,44 @@ class PacketFollower:
             return
         header = secured.header
         if header.tar not in self._headers and len(self._headers) >= _MAX_TARS:
-            del self._headers[next(iter(self._headers))]
+            oldest = next(iter(self._headers))
+            del self._headers[oldest]
+            self._doubtful.discard(oldest)
         self._headers[header.tar] = header
         opened: Command | None = None
         protection = Protection(None, _NO_KEY)
         for keys in self._keys(header):
             try:
-                opened, protection = secured.open(keys), _protection(header.spi.check)
-                break
+                opened, protection = secured.open(keys.keys), _protection(header.spi.check)
             except (SecurityError, DecodeError):
                 protection = Protection(False)
+                continue
+            self._count(keys, header.spi, opened.counter, found)
+            break
         fields = header_fields(header)
         if opened is not None:
             fields["counter"] = opened.counter
             fields["contents"] = _kind(opened.data)
         if protection.verified is False:
             found.add(Rules.PACKET_CHECK)
+        (self._doubtful.add if found else self._doubtful.discard)(header.tar)
         yield seen.message(
             Layer.SCP80, direction, "SCP80 command packet", raw, fields=fields, protection=protection, found=found
         )
         if opened is not None and opened.data[:1] and opened.data[0] in _SCRIPTS:
             self._scripts.commands(_aid(header.tar), opened.data)
 
-    def _keys(self, header: Header) -> Iterator[KeySet]:
-        for each in self._ring.packet_keys(header.kic >> 4 or header.kid >> 4):
-            yield each.keys
+    def _keys(self, header: Header) -> tuple[DomainKeys, ...]:
+        return self._ring.packet_keys(header.kic >> 4 or header.kid >> 4)
+
+    def _count(self, keys: DomainKeys, spi: Spi, counter: int, found: Found) -> None:
+        """Hold a counter against those before, where the SPI says that it matters; doubled messages repeat one."""
+        key = (keys.aid, keys.keys.kvn)
+        before = self._counters.get(key, -1)
+        if spi.check is Check.CC and spi.counter in _ORDERED:
+            if counter <= before:
+                found.add(Rules.PACKET_COUNTER, f"{counter} after {before}")
+            self._counters[key] = max(counter, before)
 
     # --- proofs of receipt
 
@@ -112,7 +130,7 @@ class PacketFollower:
             secured = parse_response(raw)
         except DecodeError as error:
             found.add(Rules.PACKET, error.message)
-            yield seen.message(Layer.SCP80, direction, "SCP80 proof of receipt", raw, found=found)
+            yield seen.message(Layer.SCP80, direction, PROOF_OF_RECEIPT, raw, found=found)
             return
         header = self._headers.get(secured.tar)
         opened, protection = self._opened(secured, header)
@@ -120,12 +138,14 @@ class PacketFollower:
         if opened is not None:
             fields["counter"] = opened.counter
             fields["status"] = _status(opened.status)
+            if opened.status == Status.OK and secured.tar in self._doubtful:
+                found.add(Rules.PACKET_ACCEPTED)
             if opened.data:
                 fields["contents"] = _kind(opened.data)
         if protection.verified is False:
             found.add(Rules.PACKET_CHECK)
         yield seen.message(
-            Layer.SCP80, direction, "SCP80 proof of receipt", raw, fields=fields, protection=protection, found=found
+            Layer.SCP80, direction, PROOF_OF_RECEIPT, raw, fields=fields, protection=protection, found=found
         )
         if opened is not None and opened.data[:1] and opened.data[0] in _ANSWERS:
             yield from self._scripts.responses(opened.data, seen, protection)
@@ -136,7 +156,7 @@ class PacketFollower:
         protection = Protection(None, _NO_KEY)
         for keys in self._keys(header):
             try:
-                return secured.open(header, keys), _protection(header.spi.por_check)
+                return secured.open(header, keys.keys), _protection(header.spi.por_check)
             except (SecurityError, DecodeError):
                 protection = Protection(False)
         return None, protection

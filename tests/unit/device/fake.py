@@ -52,6 +52,8 @@ class ToolkitCard:
     waiting: bytes = b""
     """What GET RESPONSE gives."""
     usim: bool = True
+    patient: bool = False
+    """Asks for nothing before it is polled: by then a device is attached."""
     resets: int = 0
     fetched: bool = False
     selected: str = ""
@@ -71,6 +73,10 @@ class ToolkitCard:
     def transmit(self, command: bytes) -> bytes:
         self.log.append(command)
         answer = self._run(command)
+        if command[:3] == b"\x80\xf2\x00":
+            self.patient = False
+        if self.patient:
+            return answer
         if answer != b"\x90\x00" or self.fetched or not self.queue or not self.profile:
             return answer
         return bytes((0x91, len(self.queue[0]) & 0xFF))

@@ -65,7 +65,7 @@ class _Reader:
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> ToolkitCard:
-    card = ToolkitCard()
+    card = ToolkitCard(patient=True)
     monkeypatch.setattr("tools.reader.connection.find_reader", lambda options: _Reader(card))
     return card
 
@@ -94,10 +94,10 @@ def test_what_the_card_asks_is_shown_with_its_answer(card: ToolkitCard) -> None:
 def test_json_is_an_object_a_line(card: ToolkitCard) -> None:
     card.ask(vectors.DISPLAY_TEXT_111)
     said: list[dict[str, Any]] = [json.loads(line) for line in run("--json").stdout.splitlines()]
-    assert [each["event"] for each in said] == ["card", "asked", "usim", "network"]
-    assert said[1]["command"] == "DISPLAY TEXT, qualifier 80"
-    assert said[1]["objects"] == {"text": "Toolkit Test 1"}
-    assert said[1]["answer"] == "00 done"
+    assert [each["event"] for each in said] == ["card", "usim", "network", "asked"]
+    assert said[3]["command"] == "DISPLAY TEXT, qualifier 80"
+    assert said[3]["objects"] == {"text": "Toolkit Test 1"}
+    assert said[3]["answer"] == "00 done"
 
 
 def test_refuse_fail_delay(card: ToolkitCard) -> None:

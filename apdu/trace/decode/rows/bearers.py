@@ -19,8 +19,8 @@ from apdu.trace.decode.rows.messages import PACKETS
 from apdu.trace.decode.rows.scp03t import scp03t_title
 from apdu.trace.decode.table import BEARERS, children, nodes_of, plain_node, title
 from apdu.trace.decode.words import aid_name, coded
-from apdu.trace.events import BearerEvent, Direction, Layer, Octets
-from apdu.trace.scripts import Part, is_command_script, parts_of
+from apdu.trace.events import BearerEvent, Layer, Octets
+from apdu.trace.scripts import PROOF_OF_RECEIPT, Part, is_command_script, parts_of
 
 __all__ = ["packet_nodes", "script_nodes"]
 
@@ -188,10 +188,10 @@ def _nothing(exchange: Exchange) -> Node:
 # --- secured packets
 
 
-def packet_nodes(raw: bytes, to_card: bool) -> tuple[Node, ...]:
-    """A secured packet as far as it is in clear."""
-    inside = children(lambda: _command_packet(raw) if to_card else _proof(raw), raw, _PACKET)
-    name = "command packet" if to_card else "proof of receipt"
+def packet_nodes(raw: bytes, proof: bool) -> tuple[Node, ...]:
+    """A secured packet as far as it is in clear; cards send command packets too, with their notifications."""
+    inside = children(lambda: _proof(raw) if proof else _command_packet(raw), raw, _PACKET)
+    name = "proof of receipt" if proof else "command packet"
     return (Node(name, "", raw, inside, layer=Layer.SCP80, clause=_PACKET),)
 
 
@@ -229,12 +229,16 @@ def _packet(event: BearerEvent) -> tuple[Node, ...]:
     raw = event.data
     if not isinstance(raw, bytes):
         return (plain_node("packet", raw),)
-    return packet_nodes(raw, event.direction == Direction.TO_CARD)
+    return packet_nodes(raw, event.name == PROOF_OF_RECEIPT)
 
 
-def _of_message(data: UserData, to_card: bool) -> Iterable[Node]:
+def _command_of(data: UserData, to_card: bool) -> Iterable[Node]:
     """The packet of a message that is not one of several parts."""
-    return () if data.concatenation is not None else packet_nodes(data.payload, to_card)
+    return () if data.concatenation is not None else packet_nodes(data.payload, proof=False)
+
+
+def _proof_of(data: UserData, to_card: bool) -> Iterable[Node]:
+    return () if data.concatenation is not None else packet_nodes(data.payload, proof=True)
 
 
 def _data(event: BearerEvent) -> tuple[Node, ...]:
@@ -245,5 +249,5 @@ BEARERS[Layer.BIP] = _data
 BEARERS[Layer.TLS] = _record
 BEARERS[Layer.HTTP] = _message
 BEARERS[Layer.SCP80] = _packet
-PACKETS[ElementId.COMMAND_PACKET] = _of_message
-PACKETS[ElementId.RESPONSE_PACKET] = _of_message
+PACKETS[ElementId.COMMAND_PACKET] = _command_of
+PACKETS[ElementId.RESPONSE_PACKET] = _proof_of

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -109,3 +110,39 @@ def test_a_packet_without_protection_is_said_to_have_none() -> None:
     header = Header(spi=Spi(), kic=0x10, kid=0x10, tar=ISD_R.tar)
     (sent,) = bearers(delivered(build_command(header, 0, SCRIPT, KEYS)), RING, "scp80")
     assert (sent.extra["verified"], sent.extra["why"]) == (None, "it is not protected")
+
+
+def test_counters_that_go_back_are_found() -> None:
+    first, again, older = (build_command(HEADER, counter, SCRIPT, KEYS) for counter in (5, 5, 4))
+    refused, done = (build_response(HEADER, 5, status, b"", KEYS) for status in (2, 0))
+    assert broken([*delivered(first, done), *delivered(again, refused)], RING) == ["scp80-counter"]
+    assert broken([*delivered(first, done), *delivered(older, done)], RING) == ["scp80-counter", "scp80-accepted"]
+    later = build_command(HEADER, 6, SCRIPT, KEYS)
+    assert broken([*delivered(first, done), *delivered(later, done)], RING) == []
+    header = replace(HEADER, spi=replace(FULL, counter=CounterMode.INFORMATIVE))
+    packets = [build_command(header, counter, SCRIPT, KEYS) for counter in (5, 4)]
+    assert broken([event for packet in packets for event in delivered(packet)], RING) == []
+
+
+def test_packet_that_does_not_verify_and_is_carried_out_is_found() -> None:
+    packet = bytearray(build_command(HEADER, 5, SCRIPT, KEYS))
+    packet[-1] ^= 1
+    done = build_response(HEADER, 5, 0, b"", KEYS)
+    assert broken(delivered(bytes(packet), done), RING) == ["scp80-check", "scp80-accepted"]
+
+
+def test_notification_of_a_card_is_a_command_packet() -> None:
+    header = replace(HEADER, spi=Spi(check=Check.CC))
+    packet = build_command(header, 0, bytes.fromhex("E1034C0102"), KEYS)
+    (part,) = split_message(UserData(packet, (Element(ElementId.COMMAND_PACKET),)), 0xF6, 3)
+    proactive = SendShortMessage(
+        **command(CommandType.SEND_SHORT_MESSAGE, Device.NETWORK),  # type: ignore[arg-type]
+        tpdu=Submit(destination=SM_SR, data=part).encode(),
+    )
+    trace = list(fetched(proactive, _said(proactive)))
+    assert not broken(trace, RING)
+    entries = list(decode(unwrap(trace, RING)))
+    names = [node.name for entry in entries for node in entry.tree().walk()]
+    assert "CPL" in names
+    assert "RPL" not in names
+    assert not [found for entry in entries for found in entry.examine()]
