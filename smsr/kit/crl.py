@@ -19,6 +19,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 
 from apdu.errors import DecodeError, SecurityError
 from smsr.kit.pki import Authority, Validity
+from smsr.kit.x509 import public_key
 
 __all__ = ["CertificateRevoked", "Revocation", "RevocationList", "issue_crl"]
 
@@ -66,11 +67,10 @@ class RevocationList:
 
     def is_of(self, issuer: x509.Certificate) -> bool:
         """Whether this CI signed it."""
-        key = issuer.public_key()
         return (
             self.crl.issuer == issuer.subject
             and self.crl.signature_algorithm_oid == SignatureAlgorithmOID.ECDSA_WITH_SHA256
-            and self.crl.is_signature_valid(key)  # type: ignore[arg-type]  # the CI's: on a curve of SGP.02
+            and self.crl.is_signature_valid(public_key(issuer).key)
         )
 
     def check(self, serial: int, at: datetime, whose: str) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from smsr.kit.folder import CI, PkiFolder
 from tools.errors import ToolError, reason
 
-__all__ = ["changing", "new_folder", "new_generation", "write_public"]
+__all__ = ["changing", "check_folder", "new_folder", "new_generation", "write_public"]
 
 _LOCK: Final = ".lock"
 _NEW: Final = ".new-"
@@ -34,11 +34,16 @@ def write_public(path: Path, data: bytes) -> None:
     _sync(path.parent)
 
 
+def check_folder(path: Path) -> None:
+    """ToolError when there is no CI in it."""
+    if not (path / CI).is_dir() or not PkiFolder(path).generations(CI):
+        raise ToolError(f"{path} is no folder of certificates: make one with `euicc pki init {path}`")
+
+
 @contextmanager
 def changing(path: Path) -> Iterator[PkiFolder]:
     """The folder for one process alone."""
-    if not (path / CI).is_dir():
-        raise ToolError(f"{path} is no folder of certificates: make one with `euicc pki init {path}`")
+    check_folder(path)
     with (path / _LOCK).open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from apdu.keys.certificate import Certificate
 from smsr.kit.crl import RevocationList
-from smsr.kit.folder import CI, PkiFolder, read_card_format, read_certificate, read_list
+from smsr.kit.folder import PkiFolder, read_card_format, read_certificate, read_list
 from smsr.kit.oid import ROLE_CI
 from smsr.kit.trust import ROLE_NAMES
 from smsr.kit.x509 import extension, public_key, registered_id, roles
 from tools.errors import ToolError
+from tools.pkidir.files import check_folder
 
 __all__ = ["Row", "lines", "rows"]
 
@@ -28,8 +29,7 @@ _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 def rows(path: Path, name: str | None) -> list[Row]:
     """A row for each certificate and list."""
-    if not (path / CI).is_dir():
-        raise ToolError(f"{path} is no folder of certificates: make one with `euicc pki init {path}`")
+    check_folder(path)
     folder = PkiFolder(path)
     if name is not None and name not in folder.parties():
         raise ToolError(f"there is no party {name!r} in {path}: it holds {', '.join(folder.parties())}")

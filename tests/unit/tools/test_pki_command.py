@@ -25,6 +25,7 @@ from tests.require import ROOT
 from tests.unit.keys.vectors_sgp02 import CERT_DP
 from tools.cli import main
 from tools.entropy import SystemEntropy
+from tools.pkidir.operations import REASONS
 
 COMMAND = [sys.executable, "-c", "from tools.cli import main; main(prog_name='euicc')", "pki"]
 
@@ -170,6 +171,24 @@ def test_damaged_files_are_one_line(lab: Path, file: str, damage: bytes) -> None
     assert (result.exit_code, len(result.output.splitlines())) == (1, 1), result.output
     assert str(lab / file) in result.output
     assert contents(lab) == before
+
+
+def test_a_folder_without_a_ci_is_none(tmp_path: Path) -> None:
+    (tmp_path / "empty/ci").mkdir(parents=True)
+    for arguments in (["show"], ["issue", "sm-sr"], ["revoke", "sm-sr"], ["crl"]):
+        result = run(arguments[0], tmp_path / "empty", *arguments[1:])
+        assert (result.exit_code, len(result.output.splitlines())) == (1, 1), result.output
+        assert "is no folder of certificates" in result.output
+    done("init", tmp_path / "new")
+    (tmp_path / "there").mkdir()
+    done("init", tmp_path / "there")
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason(lab: Path, reason: str) -> None:
+    done("revoke", lab, "operator", "--reason", reason)
+    (row,) = json.loads(done("show", lab, "operator", "--json"))
+    assert row["state"] == f"revoked ({reason})"
 
 
 def test_passphrases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
