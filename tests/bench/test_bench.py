@@ -16,7 +16,7 @@ from tools.bench.measure import Better, Budget, Effort, Figure, Metric, Sample, 
 from tools.bench.report import Head, to_json
 from tools.pcscd import obstacle
 
-TINY: Final = Effort(rounds=2, slow_rounds=1, round_seconds=0.0005, cards=2, apdus=4000)
+TINY: Final = Effort(rounds=2, slow_rounds=1, round_seconds=0.0005, cards=2, sessions=3, apdus=4000)
 UNITS: Final = {
     "select": "/s",
     "read_binary": "/s",
@@ -29,6 +29,8 @@ UNITS: Final = {
     "provisioning_cold": "ms",
     "provisioning_warm": "ms",
     "new_card": "ms",
+    "tls_psk_handshake": "/s",
+    "admin_requests": "/s",
     "image_commit": "us",
     "image_no_write": "us",
     "provisioning_first": "ms",
@@ -51,6 +53,8 @@ BUDGETS: Final[dict[str, float | None]] = {  # design: at least for what is coun
     "provisioning_cold": 8,
     "provisioning_warm": 4,
     "new_card": 3,
+    "tls_psk_handshake": 2_000,
+    "admin_requests": 1_000,
     "image_commit": 400,
     "image_no_write": 5,
     "provisioning_first": None,

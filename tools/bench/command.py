@@ -20,6 +20,7 @@ from tools.bench.commands import command_metrics
 from tools.bench.image import IMAGE_NOTE, image_metrics
 from tools.bench.line import Line
 from tools.bench.measure import Calibration, Effort, Metric
+from tools.bench.ota import SERVER_NOTE, ota_metrics
 from tools.bench.pcsc import pcsc_metrics, pcsc_note
 from tools.bench.processes import IMPORT_NOTE, MEMORY_NOTE, process_metrics
 from tools.bench.provisioning import CACHES_NOTE, provisioning_metrics
@@ -32,7 +33,7 @@ __all__ = ["run"]
 
 
 def _notes() -> tuple[str, ...]:
-    return (CACHES_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE, VIEWS_NOTE, pcsc_note())
+    return (CACHES_NOTE, SERVER_NOTE, IMAGE_NOTE, MEMORY_NOTE, IMPORT_NOTE, VIEWS_NOTE, pcsc_note())
 
 
 def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) -> None:
@@ -63,6 +64,7 @@ def _measure(line: Line, profile: Path | None, effort: Effort, calibration: Cali
         trace_metrics(card, effort),
         channel_metrics(effort),
         provisioning_metrics(line, effort),
+        ota_metrics(line, effort),
         image_metrics(effort),
         process_metrics(profile, effort),
         view_metrics(effort),

@@ -14,6 +14,7 @@ from emulator.card import Card
 from emulator.device.link import VirtualLink
 from smdp.server import Installation, Order
 from smsr.api.messages import AuditEisRequest, Call
+from smsr.kit.pki import Authority
 from tools.entropy import Source
 from tools.pki import make_eum, make_parties
 from tools.rig import Servers, Station, make_servers, make_station, reach, register
@@ -53,15 +54,24 @@ class Line:
     def __init__(self, profile: Path | None = None) -> None:
         self._source = Source(_SEED)
         self._parties = make_parties(self._source.entropy("PKI"), self._source.clock())
-        self._eum = make_eum(self._parties, self._source.entropy("EUM"))
+        self._factory = make_eum(self._parties, self._source.entropy("EUM"))
         if profile is None:
             self.profile = draw_profile(self._source.entropy("subscription"))
         else:
             self.profile = read_profile(read_file(profile))
 
+    @property
+    def eum(self) -> Authority:
+        """Who signs the EIS of its cards."""
+        return self._parties.eum
+
+    def clock(self) -> float:
+        """The line's time."""
+        return self._source.clock()
+
     def card(self) -> Station:
         """A new card, powered, its terminal profile sent."""
-        return make_station(self._eum, self._source, VirtualLink)
+        return make_station(self._factory, self._source, VirtualLink)
 
     def job(self) -> Job:
         """A new card with servers of its own, up to the point where provisioning begins."""

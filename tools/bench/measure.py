@@ -106,6 +106,8 @@ class Effort:
     """What a round of a fast action is filled with."""
     cards: int = 100
     """Further cards of one block, for their memory."""
+    sessions: int = 500
+    """Cards at the admin server at a time."""
     apdus: int = 1_000_000
     """Of the trace that is looked at."""
 
