@@ -166,6 +166,11 @@ class Installation:
         self._isd_p: Aid | None = None
 
     @property
+    def eid(self) -> Eid:
+        """The card that the profile goes to."""
+        return self._order.eid
+
+    @property
     def isd_p(self) -> Aid:
         """The ISD-P that the profile goes into."""
         if self._isd_p is None:

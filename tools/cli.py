@@ -104,10 +104,17 @@ def main() -> None:
 )
 @click.option(
     "--bearer",
-    type=click.Choice(["reader"]),
-    default="reader",
+    type=click.Choice(["reader", "sms", "https"]),
+    default="https",
     show_default=True,
-    help="How the servers reach the card.",
+    help="How the servers reach the card: in a reader, by short messages, or over TLS by channels of its device.",
+)
+@click.option(
+    "--loss",
+    type=click.FloatRange(0, 0.9),
+    default=0.0,
+    metavar="P",
+    help="The share of short messages that get lost, that come twice, and that come out of order: 0 to 0.9.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 def demo(
@@ -117,19 +124,26 @@ def demo(
     timings: bool,
     card: Path | None,
     bearer: str,
+    loss: float,
     as_json: bool,
 ) -> None:
     """Bring a profile into a new card and the card into a network.
 
     Everything is made on the spot: certificates of CI, EUM, SM-DP and SM-SR, a card with its keys, a subscription.
-    Then the SM-SR registers the card, the SM-DP prepares the profile, and both bring it into the card, which sits in
-    a PC/SC reader of this process: every byte is an APDU. After the switch the card attaches to a network that knows
-    its keys.
+    Then the SM-SR registers the card, the SM-DP prepares the profile, and both bring it into the card. It sits in a
+    device that a profile from the factory attached to a network: a short message calls it, it opens a TLS session with
+    the SM-SR, gets the profile, switches, attaches again and tells the SM-SR. With --bearer sms short messages carry
+    everything; with --bearer reader there is no device, and every byte is an APDU in a PC/SC reader of this process.
     """
     from tools.demo.command import run
     from tools.demo.options import DemoOptions
 
-    run(DemoOptions(profile=profile, trace=trace, seed=seed, timings=timings, card=card), as_json=as_json)
+    if loss and bearer == "reader":
+        raise click.UsageError("--loss is about short messages, which --bearer reader has none of")
+    options = DemoOptions(
+        profile=profile, trace=trace, seed=seed, timings=timings, card=card, bearer=bearer, loss=loss
+    )
+    run(options, as_json=as_json)
 
 
 @main.command()

@@ -11,7 +11,7 @@ from typing import Final
 from apdu.keys.entropy import Entropy, SeededEntropy
 from apdu.trace import Clock
 
-__all__ = ["LogicalClock", "Source", "SystemEntropy"]
+__all__ = ["LogicalClock", "Source", "SystemEntropy", "Timeline"]
 
 _EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 """When every repeatable run takes place."""
@@ -41,13 +41,30 @@ class LogicalClock:
         return round(_EPOCH + self._readings * _TICK, 3)
 
 
+class Timeline:
+    """A clock that can be put forward, where nothing is worth waiting for."""
+
+    __slots__ = ("_clock", "_skipped")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._skipped = 0.0
+
+    def __call__(self) -> float:
+        return round(self._clock() + self._skipped, 6)
+
+    def skip(self, seconds: float) -> None:
+        """So much later it is now."""
+        self._skipped += max(seconds, 0.0)
+
+
 class Source:
     """What a run draws on: the machine's entropy and clock, or with a seed streams and a time that repeat."""
 
     __slots__ = ("_root", "_streams", "clock")
 
     def __init__(self, seed: int | None = None) -> None:
-        self.clock: Clock = time.time if seed is None else LogicalClock()
+        self.clock = Timeline(time.time if seed is None else LogicalClock())
         self._root = None if seed is None else SeededEntropy(str(seed).encode())
         self._streams: dict[str, Entropy] = {}
 

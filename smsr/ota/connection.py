@@ -101,6 +101,11 @@ class AdminConnection:
         return self._tls.identity or ""
 
     @property
+    def cipher_suite(self) -> str:
+        """What TLS agreed on, by OpenSSL's name; empty before the card is admitted."""
+        return self._tls.cipher_suite if self.admitted else ""
+
+    @property
     def wake(self) -> float:
         """When `tick` has something to do."""
         held = self._desk.hold_until(self) if self._held else None

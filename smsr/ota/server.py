@@ -8,6 +8,7 @@ await server.start("127.0.0.1", 0)
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from typing import Final
 
@@ -38,12 +39,26 @@ class AdminServer:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; returns the port."""
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, listener: socket.socket | None = None) -> int:
+        """Listen, or take a socket that does; returns the port."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Protocol(self), host, port, backlog=_BACKLOG)
+        if listener is None:
+            self._server = await loop.create_server(lambda: _Protocol(self), host, port, backlog=_BACKLOG)
+        else:
+            self._server = await loop.create_server(lambda: _Protocol(self), sock=listener, backlog=_BACKLOG)
         self._sweeper = asyncio.create_task(self._sweep())
         return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def cipher_suites(self) -> tuple[str, ...]:
+        """Of the connections whose cards have shown their keys, by OpenSSL's names."""
+        return tuple(protocol.cipher_suite for protocol in self.connections if protocol.cipher_suite)
+
+    def tick(self) -> None:
+        """Time has passed: end what took too long."""
+        now = self.clock()
+        for protocol in tuple(self.connections):
+            protocol.tick(now)
 
     async def stop(self) -> None:
         """Stop listening and close every connection."""
@@ -57,9 +72,7 @@ class AdminServer:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP)
-            now = self.clock()
-            for protocol in tuple(self.connections):
-                protocol.tick(now)
+            self.tick()
 
 
 class _Protocol(asyncio.Protocol):
@@ -124,6 +137,11 @@ class _Protocol(asyncio.Protocol):
     def abort(self) -> None:
         """Close without a word."""
         self._transport.abort()
+
+    @property
+    def cipher_suite(self) -> str:
+        """What its TLS agreed on; empty before that."""
+        return "" if self._connection is None else self._connection.cipher_suite
 
     # ---
 

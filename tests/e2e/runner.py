@@ -16,17 +16,13 @@ from tests.require import ROOT
 from tools.cli import main
 
 COMMAND: Final = [sys.executable, "-c", "from tools.cli import main; main(prog_name='euicc')", "demo"]
-STEPS: Final = [
-    "pki",
-    "register",
-    "prepare",
-    "create-isdp",
-    "establish-keyset",
-    "download",
-    "enable",
-    "attach",
-    "audit",
-]
+_INSTALLED: Final = ["create-isdp", "establish-keyset", "download", "enable"]
+_TOLD: Final = ["refresh", "attach", "notify", "confirm", "audit"]
+STEPS: Final = {
+    "reader": ["pki", "register", "prepare", *_INSTALLED, "attach", "audit"],
+    "sms": ["pki", "register", "first-attach", "prepare", *_INSTALLED, *_TOLD],
+    "https": ["pki", "register", "first-attach", "prepare", "trigger", "session", *_INSTALLED, *_TOLD],
+}
 
 
 def run(*arguments: object) -> Result:
@@ -60,12 +56,13 @@ def without_seconds(value: Any) -> Any:
     return [without_seconds(part) for part in value] if isinstance(value, list) else value
 
 
-def check_report(report: dict[str, Any]) -> None:
+def check_report(report: dict[str, Any], bearer: str = "https") -> None:
     """The shape of --json, and what must be true at the end of a run that went well."""
-    assert list(report) == ["ok", "eid", "steps", "status"]
+    assert list(report) == ["ok", "bearer", "eid", "steps", "status"]
     assert report["ok"] is True
+    assert report["bearer"] == bearer
     assert re.fullmatch(r"[0-9]{32}", report["eid"])
-    assert [step["name"] for step in report["steps"]] == STEPS
+    assert [step["name"] for step in report["steps"]] == STEPS[bearer]
     for step in report["steps"]:
         assert list(step) == ["name", "seconds", "apdus"]
         assert isinstance(step["seconds"], float)
@@ -73,13 +70,14 @@ def check_report(report: dict[str, Any]) -> None:
         assert isinstance(step["apdus"], int)
     apdus = {step["name"]: step["apdus"] for step in report["steps"]}
     assert apdus["pki"] == apdus["prepare"] == 0
-    assert all(apdus[name] for name in STEPS[3:])
+    assert all(apdus[name] for name in STEPS[bearer][STEPS[bearer].index("prepare") + 1 :])
     check_status(report)
 
 
 def check_status(report: dict[str, Any]) -> None:
     card, sm_sr, sm_dp, network = (report["status"][name] for name in ("card", "sm_sr", "sm_dp", "network"))
-    (isd_p,) = card["isd_ps"]
+    *factory, isd_p = card["isd_ps"]
+    assert [each["state"] for each in factory] == ([] if report["bearer"] == "reader" else ["DISABLED"])
     assert card["eid"] == report["eid"]
     assert isd_p["state"] == "ENABLED"
     assert isd_p["iccid"] == sm_sr["iccid"] == sm_dp["iccid"]

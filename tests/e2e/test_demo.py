@@ -14,8 +14,10 @@ from typing import Final
 
 import pytest
 
-from apdu.trace.events import ChannelEvent, FunctionEvent, LinkEvent
+from apdu.trace.decode import Severity, decode
+from apdu.trace.events import BearerEvent, ChannelEvent, FunctionEvent, LinkEvent
 from apdu.trace.jsonl import read_lines
+from apdu.trace.unwrap import unwrap
 from tests.e2e.runner import COMMAND, STEPS, check_report, process, run, run_json, without_seconds
 from tests.require import ROOT
 from tools.entropy import Source
@@ -29,10 +31,36 @@ ESCAPE: Final = "\x1b"
 # --- the whole flow
 
 
-def test_default_profile() -> None:
-    report = run_json()
-    check_report(report)
+BEARERS: Final = ("reader", "sms", "https")
+
+
+@pytest.mark.parametrize("bearer", BEARERS)
+def test_default_profile(bearer: str) -> None:
+    report = run_json("--bearer", bearer)
+    check_report(report, bearer)
     assert report["status"]["network"]["algorithm"] == "Milenage"
+
+
+def test_every_bearer_ends_in_the_same_state() -> None:
+    found = [run_json("--bearer", bearer, "--seed", 11) for bearer in BEARERS]
+    for report in found:
+        isd_p = report["status"]["card"]["isd_ps"][-1]
+        assert (isd_p["state"], isd_p["iccid"]) == ("ENABLED", found[0]["status"]["sm_dp"]["iccid"])
+        assert {name: report["status"][name] for name in ("sm_dp", "network")} == {
+            name: found[0]["status"][name] for name in ("sm_dp", "network")
+        }
+        assert report["status"]["sm_sr"]["imsi"] == found[0]["status"]["sm_sr"]["imsi"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_with_messages_lost_doubled_and_out_of_order_it_ends_well_or_says_why(seed: int) -> None:
+    result = run("--bearer", "sms", "--loss", 0.1, "--seed", seed, "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == (0 if report["ok"] else 1)
+    if report["ok"]:
+        assert report["status"]["card"]["isd_ps"][-1]["state"] == "ENABLED"
+    else:
+        assert "may have run" in report["error"] or "did not answer" in report["error"]
 
 
 def test_runs_differ_without_a_seed() -> None:
@@ -40,7 +68,7 @@ def test_runs_differ_without_a_seed() -> None:
 
 
 def test_timings() -> None:
-    report = run_json("--timings", "--seed", 5)
+    report = run_json("--timings", "--seed", 5, "--bearer", "reader")
     used = {step["name"]: {each["name"]: each["count"] for each in step["operations"]} for step in report["steps"]}
     assert set().union(*used.values()) == OPERATIONS
     # six certificates, one of them its own issuer's, with a key each
@@ -51,21 +79,37 @@ def test_timings() -> None:
     for step in report["steps"]:
         for each in step["operations"]:
             assert 0 < each["seconds"] < step["seconds"]
-    assert without_seconds(report) == without_seconds(run_json("--timings", "--seed", 5))
+    assert without_seconds(report) == without_seconds(run_json("--timings", "--seed", 5, "--bearer", "reader"))
 
 
 # --- a seed
 
 
-def test_a_seed_repeats_every_byte(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bearer", ["reader", "sms"])
+def test_a_seed_repeats_every_byte(tmp_path: Path, bearer: str) -> None:
     """In two processes, because hashes of texts differ between these."""
     outputs = []
     for number in ("1", "2"):
         trace = tmp_path / f"trace{number}.jsonl"
-        done = process("--json", "--seed", 42, "--trace", trace, PYTHONHASHSEED=number)
+        done = process("--json", "--seed", 42, "--bearer", bearer, "--trace", trace, PYTHONHASHSEED=number)
         assert (done.returncode, done.stderr) == (0, "")
         outputs.append((without_seconds(json.loads(done.stdout)), trace.read_bytes()))
     assert outputs[0] == outputs[1]
+
+
+def test_over_https_a_seed_repeats_every_command_and_response(tmp_path: Path) -> None:
+    """TLS draws its own randomness: what is inside is the same."""
+    runs = []
+    for number in ("1", "2"):
+        trace = tmp_path / f"trace{number}.jsonl"
+        done = process("--json", "--seed", 42, "--trace", trace, PYTHONHASHSEED=number)
+        assert (done.returncode, done.stderr) == (0, "")
+        events = list(read_lines(trace.read_text("ascii").splitlines()))
+        inside = [event for event in events if isinstance(event, ChannelEvent)]
+        said = [(event.layer, event.target, event.plain, event.response_plain, event.protected) for event in inside]
+        assert {event.layer for event in inside} == {"scp80", "scp81", "scp03t"}
+        runs.append((without_seconds(json.loads(done.stdout)), said))
+    assert runs[0] == runs[1]
 
 
 def test_seeds_differ(tmp_path: Path) -> None:
@@ -78,7 +122,7 @@ def test_seeds_differ(tmp_path: Path) -> None:
 
 def test_trace(tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
-    report = run_json("--seed", 7, "--trace", trace)
+    report = run_json("--seed", 7, "--bearer", "reader", "--trace", trace)
     events = list(read_lines(trace.read_text("ascii").splitlines()))
     assert stat.S_IMODE(trace.stat().st_mode) == 0o600
     commands = [event for event in events if isinstance(event, LinkEvent) and event.kind == "command"]
@@ -90,6 +134,22 @@ def test_trace(tmp_path: Path) -> None:
         assert name in functions
     times = [event.time for event in events]
     assert times == sorted(times)
+
+
+def test_a_trace_over_https_holds_every_layer(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    run_json("--trace", trace)
+    events = list(read_lines(trace.read_text("ascii").splitlines()))
+    layers = {"apdu", "sms", "scp80", "bip", "tls", "http", "scp81", "scp03t", "es5", "es8", "trace"}
+    assert {event.layer for event in events} == layers
+    http = [event for event in events if isinstance(event, BearerEvent) and event.layer == "http"]
+    assert {event.extra["verified"] for event in http} == {True}
+    entries = list(decode(unwrap(events)))
+    remote = [entry.summary for entry in entries if entry.layer == "scp81"]
+    for name in ("ES5.CreateISDP", "ES8.EstablishISDPKeySet", "ES5.EnableProfile"):
+        assert any(name in summary for summary in remote)
+    serious = [found for entry in entries for found in entry.examine() if found.severity is not Severity.NOTE]
+    assert not serious
 
 
 def known_secrets(seed: int) -> list[bytes]:
@@ -136,13 +196,13 @@ def test_lines_fit_a_page() -> None:
         assert max(map(len, lines)) <= 80
         assert all(line == line.rstrip() for line in lines)
         assert ESCAPE not in result.stdout
-        for name in STEPS:
+        for name in STEPS["https"]:
             assert any(line.startswith(f"✓ {name} ") for line in lines)
 
 
 def test_details_fit_their_column() -> None:
     result = run()
-    for line in result.stdout.splitlines()[1 : 1 + len(STEPS)]:
+    for line in result.stdout.splitlines()[1 : 1 + len(STEPS["https"])]:
         assert re.fullmatch(r". [a-z-]+ +.* ms +[0-9]+", line)
         assert len(line) == 80 - 1
 

@@ -11,17 +11,18 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from apdu.keys.secret import KeySet, SecretKey
+from apdu.keys.secret import KeySet, KeyType, SecretKey
 from apdu.profile.elements.authentication import AlgoParameter, PeAkaParameter
 from apdu.profile.elements.codes import PePinCodes, PePukCodes
 from apdu.profile.elements.domains import PeSecurityDomain
 from apdu.profile.package import decode_package
 from apdu.trace.decode import Entry, Severity, decode
-from apdu.trace.events import AnyEvent, ChannelEvent, FunctionEvent, LinkEvent
+from apdu.trace.events import AnyEvent, BearerEvent, ChannelEvent, FunctionEvent, LinkEvent
 from apdu.trace.jsonl import read_lines
 from apdu.trace.redact import Redactor
 from apdu.trace.sources import Damage
 from apdu.trace.unwrap import DomainKeys, KeyRing, unwrap
+from apdu.trace.unwrap.keys import PresharedKey
 from emulator.device.link import CardLink
 from emulator.memory.image import ImageBackend
 from tests.e2e.runner import run_json
@@ -49,9 +50,9 @@ class Run(NamedTuple):
         return package
 
 
-def demo(folder: Path, *arguments: object) -> Run:
+def demo(folder: Path, *arguments: object, bearer: str = "reader") -> Run:
     run = Run(folder / "my.card", folder / "trace.jsonl")
-    run_json("--seed", 4, "--card", run.card, "--trace", run.trace, *arguments)
+    run_json("--seed", 4, "--bearer", bearer, "--card", run.card, "--trace", run.trace, *arguments)
     return run
 
 
@@ -97,6 +98,40 @@ def test_the_right_keys_find_nothing_and_the_wrong_ones_do(run: Run, bare: bool)
     for kid in (0, 1):
         assert bad(events, wrong(ring, kid))
     assert bad(events, KeyRing()) == []
+
+
+@pytest.fixture(scope="module")
+def https(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return demo(tmp_path_factory.mktemp("https"), bearer="https")
+
+
+def derived(event: AnyEvent) -> bool:
+    return bool(getattr(event, "extra", {}).get("followed"))
+
+
+def test_over_https_the_keys_of_the_card_open_everything(https: Run) -> None:
+    events, ring = https.events(bare=True), load_keys(https.card)
+    link = [event for event in events if not derived(event)]
+    for trace in (events, link):
+        assert bad(trace, ring) == []
+        assert verdicts(trace, ring) == {True}
+        told = (event for event in unwrap(trace, ring) if isinstance(event, FunctionEvent))
+        elements = [event.name for event in told if event.layer == "profile"]
+        assert "header" in elements
+        assert "end" in elements
+    without = {event.extra.get("verified") for event in unwrap(link) if isinstance(event, BearerEvent)}
+    assert without == {None}
+    assert verdicts(link, KeyRing()) == set()
+
+
+def test_over_https_another_key_opens_nothing(https: Run) -> None:
+    link = [event for event in https.events(bare=True) if not derived(event)]
+    eid = load_keys(https.card)._preshared[0].eid
+    other = KeyRing(preshared=[PresharedKey(SecretKey(bytes(16), KeyType.TLS_PSK), eid, 0x40, 0x01)])
+    found = bad(link, other)
+    assert found
+    assert all("it has another key" in each for each in found)
+    assert not [event for event in unwrap(link, other) if getattr(event, "layer", "") == "http"]
 
 
 def test_with_keys_a_bare_trace_holds_what_the_ends_recorded(run: Run) -> None:

@@ -11,7 +11,7 @@ import click
 from apdu.errors import M2mError
 from tools.cards.command import describe
 from tools.cards.make import new_files
-from tools.demo.flow import Demo
+from tools.demo.flow import Demo, Wishes
 from tools.demo.options import DemoOptions
 from tools.demo.report import Report, to_json
 from tools.demo.view import ConsoleView, Silent, View
@@ -52,9 +52,20 @@ def _run(options: DemoOptions, view: View, report: Report) -> Demo:
             spare(options.trace)
             trace = stack.enter_context(TraceFile(options.trace, source.entropy("trace").draw(16)))
         files = stack.enter_context(new_files(options.card)) if options.card is not None else None
-        demo = Demo(source, view, report, profile=profile, timings=options.timings, trace=trace, files=files)
+        wishes = Wishes(profile=profile, timings=options.timings, trace=trace, files=files)
+        demo = _demo(options, source, view, report, wishes)
         demo.run()
         return demo
+
+
+def _demo(options: DemoOptions, source: Source, view: View, report: Report, wishes: Wishes) -> Demo:
+    report.bearer = options.bearer
+    if options.bearer == "reader":
+        return Demo(source, view, report, wishes)
+    from smsr.ota.carrier import Way
+    from tools.demo.airflow import AirDemo
+
+    return AirDemo(source, view, report, wishes, way=Way(options.bearer), loss=options.loss)
 
 
 def _keep_profile(options: DemoOptions) -> None:

@@ -5,29 +5,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from apdu.gp.codes import ISD_P_KVN
 from apdu.keys.ec import PrivateKey
 from apdu.keys.secret import SecretKey
-from apdu.trace import Event
 from emulator.card import Card
 from emulator.device.link import CardLink, PyscardLink
-from emulator.factory.eum import ManufacturedCard
+from emulator.factory.eum import Eum, ManufacturedCard
+from emulator.memory import Backend
 from emulator.network.attach import attach
 from emulator.network.auc import AuC
 from emulator.profile import loader as _loader  # noqa: F401 - a card loads it at its first download, which is timed here
 from emulator.readers.inprocess import VirtualReader
 from smdp.server import Installation, Order
 from smsr.api.eis_parts import SubscriptionAddress
+from smsr.bearers.bearer import Bearer
 from tools.cards.make import CardFiles
 from tools.demo.link import WatchedLink
 from tools.demo.report import NetworkStatus, Report, Status, Step
 from tools.demo.stock import take_stock
 from tools.demo.view import View
+from tools.demo.watch import Watch
 from tools.entropy import Source
-from tools.errors import ToolError
 from tools.meter import Meter
 from tools.pki import Parties, make_eum, make_parties
 from tools.rig import Servers, Station, make_servers, make_station, reach, register
@@ -35,65 +37,43 @@ from tools.subscription import PreparedProfile, ProfileFile, draw_profile, read_
 from tools.text import thousands
 from tools.tracefile import TraceFile
 
-__all__ = ["Demo"]
+__all__ = ["Demo", "Wishes"]
 
 T = TypeVar("T")
 
 _READER: Final = "m2m-euicc demo"
 
 
-class _Watch:
-    """The observer of all parties: events go to the trace, if there is one; what a card says about itself is kept."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a run is made with, and where it goes to."""
 
-    def __init__(self, trace: TraceFile | None) -> None:
-        self._trace = trace
-        self._fault: BaseException | None = None
-
-    def event(self, event: Event) -> None:
-        """Write it."""
-        if self._trace is not None:
-            self._trace.write(event)
-
-    def internal_error(self, error: BaseException) -> None:
-        """Keep the first: those that follow come of it."""
-        self._fault = self._fault or error
-
-    def check(self) -> None:
-        """Raise what went wrong in a place that could not."""
-        if self._fault is not None:
-            name = type(self._fault).__name__
-            raise ToolError(f"the card failed inside ({name}: {self._fault}): this is a fault of the emulator")
-        if self._trace is not None:
-            self._trace.check()
+    profile: ProfileFile | None = None
+    timings: bool = False
+    trace: TraceFile | None = None
+    files: CardFiles | None = None
 
 
 class Demo:
-    """One run. What is known goes into the report as it comes, so that a run that fails has told its steps."""
+    """One run with the card in a reader. Its report grows as it goes: a run that fails has told its steps."""
 
-    def __init__(
-        self,
-        source: Source,
-        view: View,
-        report: Report,
-        *,
-        profile: ProfileFile | None,
-        timings: bool,
-        trace: TraceFile | None,
-        files: CardFiles | None = None,
-    ) -> None:
+    def __init__(self, source: Source, view: View, report: Report, wishes: Wishes) -> None:
         self.report = report
         self.made: ManufacturedCard | None = None
         """The card, once it is made."""
         self.codes: Mapping[str, str] = {}
         """PINs and ADM keys of the profile."""
-        self._files = files
+        self._files = wishes.files
         self._source = source
         self._view = view
-        self._profile = profile
-        self._timings = timings
-        self._trace = trace
-        self._watch = _Watch(trace)
+        self._profile = wishes.profile
+        self._timings = wishes.timings
+        self._trace = wishes.trace
+        self._watch = Watch(wishes.trace)
         self._link: WatchedLink | None = None
+        self._under_way = ExitStack()
+        self._meter: Meter | None = None
+        self._name, self._before, self._start = "", 0, 0.0
 
     def run(self) -> None:
         """All steps; M2mError where one fails."""
@@ -111,19 +91,34 @@ class Demo:
 
     def _step(self, name: str, action: Callable[[], tuple[T, str]]) -> T:
         """Run an action, which returns its result and what to say about it, as one step."""
-        self._view.begin(name)
-        meter = Meter() if self._timings else None
-        before = self._apdus
-        start = time.perf_counter()
-        with meter.watch() if meter is not None else nullcontext():
+        with ExitStack() as self._under_way:
+            self._begin(name)
             result, detail = action()
-        seconds = time.perf_counter() - start
+            self._finish(detail)
+        return result
+
+    def _begin(self, name: str) -> None:
+        self._view.begin(name)
+        self._name, self._before = name, self._apdus
+        self._meter = Meter() if self._timings else None
+        self._start = time.perf_counter()
+        if self._meter is not None:
+            self._under_way.enter_context(self._meter.watch())
+
+    def _next(self, detail: str, name: str) -> None:
+        """The step under way ends in the middle of an action, and another one begins."""
+        self._finish(detail)
+        self._begin(name)
+
+    def _finish(self, detail: str) -> None:
+        seconds = time.perf_counter() - self._start
+        self._under_way.close()
         self._watch.check()
-        usages = tuple(meter.usages()) if meter is not None else ()
-        step = Step(name=name, detail=detail, seconds=seconds, apdus=self._apdus - before, operations=usages)
+        usages = tuple(self._meter.usages()) if self._meter is not None else ()
+        apdus = self._apdus - self._before
+        step = Step(name=self._name, detail=detail, seconds=seconds, apdus=apdus, operations=usages)
         self.report.steps.append(step)
         self._view.end(step)
-        return result
 
     @property
     def _apdus(self) -> int:
@@ -142,14 +137,23 @@ class Demo:
     def _register(self, parties: Parties) -> tuple[tuple[Servers, Station], str]:
         servers = make_servers(parties, self._source, self._watch)
         eum = make_eum(parties, self._source.entropy("EUM"))
-        image = self._files.image if self._files is not None else None
-        station = make_station(eum, self._source, self._insert, self._watch, image)
+        station = self._make_card(servers, eum)
         self.report.eid = station.eid
         self.made = station.made
         self._hide(*_keys_of(station.made))
         register(servers, station, self._source.clock)
-        reach(servers, station, self._source, self._watch)
+        self._reach(servers, station)
         return (servers, station), "card made, EIS signed and verified"
+
+    @property
+    def _image(self) -> Backend | None:
+        return self._files.image if self._files is not None else None
+
+    def _make_card(self, servers: Servers, eum: Eum) -> Station:
+        return make_station(eum, self._source, self._insert, self._watch, self._image)
+
+    def _reach(self, servers: Servers, station: Station) -> Bearer:
+        return reach(servers, station, self._source, self._watch)
 
     def _insert(self, card: Card) -> CardLink:
         """Put the card into a reader of this process, and connect to that as any PC/SC program would."""
@@ -171,10 +175,13 @@ class Demo:
             mno_id=servers.parties.operator,
             package=profile.package,
             profile_type=profile.name,
-            subscription=SubscriptionAddress(profile.imsi, profile.msisdn),
+            subscription=SubscriptionAddress(profile.imsi, self._number(profile)),
         )
         detail = f"{profile.elements} elements, {thousands(len(profile.package))} bytes, card eligible"
         return (profile, servers.sm_dp.begin(order)), detail
+
+    def _number(self, profile: PreparedProfile) -> str:
+        return profile.msisdn
 
     def _create(self, installation: Installation) -> tuple[None, str]:
         isd_p = installation.create_isdp()
@@ -211,7 +218,7 @@ class Demo:
     def _audit(
         self, servers: Servers, station: Station, profile: PreparedProfile, network: NetworkStatus
     ) -> tuple[Status, str]:
-        bearer = reach(servers, station, self._source, self._watch)  # the attach took the channel
+        bearer = self._reach(servers, station)  # what attached took the channel
         status = take_stock(servers, station, bearer, profile, network)
         return status, "card and EIS agree"
 

@@ -19,3 +19,7 @@ class DemoOptions:
     timings: bool = False
     card: Path | None = None
     """The image that keeps the card."""
+    bearer: str = "https"
+    """How the servers reach the card: reader, sms, https."""
+    loss: float = 0.0
+    """The share of short messages that get lost, and of those that come twice, and out of order."""

@@ -103,6 +103,7 @@ class Status:
 class Report:
     """What is known of a run so far."""
 
+    bearer: str = ""
     eid: Eid | None = None
     steps: list[Step] = field(default_factory=list)
     status: Status | None = None
@@ -119,6 +120,7 @@ def to_json(report: Report, error: str | None = None, *, timings: bool = False) 
     steps: list[Json] = [_step(step, timings) for step in report.steps]
     answer: dict[str, Json] = {
         "ok": error is None,
+        "bearer": report.bearer,
         "eid": None if report.eid is None else str(report.eid),
         "steps": steps,
         "status": None if report.status is None else _status(report.status),

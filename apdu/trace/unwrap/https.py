@@ -94,9 +94,11 @@ class ChannelFollower:
             self._told_choice = True
             found.add(Rules.TLS_CHOICE, f"{tls.version}, {tls.suite}")
         if record.verified is False:
-            first = direction not in self._verified | self._failed
+            if direction in self._verified:
+                found.add(Rules.TLS_MAC)
+            elif direction not in self._failed:  # what follows has the same reason
+                found.add(Rules.TLS_KEY)
             self._failed.add(direction)
-            found.add(Rules.TLS_KEY if first else Rules.TLS_MAC)
         elif record.verified:
             self._verified.add(direction)
         if _FATAL in record.text:

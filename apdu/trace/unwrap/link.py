@@ -176,12 +176,12 @@ class LinkFollower:
         outcomes = list(self._outcomes(raw, command, known, response, recorded))
         self._alert = any(channel.scp03.watched for channel in self._channels.values())
         events = merge(outcomes, recorded, time, side)
+        if command.ins in TOOLKIT:
+            carried = self._toolkit.exchange(command, response, Seen(time, side))
+            return events if told else _once(events, carried)
         for each in tuple(events):
             if isinstance(each, ChannelEvent) and each.layer == Layer.SCP03T:
                 events.extend(self._domains.elements(time, each))
-        if command.ins in TOOLKIT:
-            carried = self._toolkit.exchange(command, response, Seen(time, side))
-            events.extend(() if told else carried)
         return events
 
     def _outcomes(
@@ -269,6 +269,18 @@ _COMMON: Final[dict[int, _Action]] = {
     _SELECT: LinkFollower._select,
     _MANAGE_CHANNEL: LinkFollower._manage_channel,
 }
+
+
+def _once(recorded: Iterable[Event], found: Iterable[Event]) -> list[Event]:
+    """What an end recorded and what was found; of an exchange that both tell of, the one that knows more."""
+    known = {each.protected: each for each in recorded if isinstance(each, ChannelEvent)}
+    kept = [
+        each
+        for each in found
+        if not isinstance(each, ChannelEvent) or each.extra["verified"] is not None or each.protected not in known
+    ]
+    better = {each.protected for each in kept if isinstance(each, ChannelEvent)}
+    return [*(each for each in recorded if not isinstance(each, ChannelEvent) or each.protected not in better), *kept]
 
 
 def _selected(command: CommandApdu, response: bytes) -> bytes:

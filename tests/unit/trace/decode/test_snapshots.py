@@ -71,7 +71,8 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.card, trace = folder / "demo.card", folder / "demo.jsonl"
-        arguments = ["demo", "--seed", str(SEED), "--json", "--trace", str(trace), "--card", str(self.card)]
+        arguments = ["demo", "--bearer", "reader", "--seed", str(SEED), "--json", "--trace", str(trace)]
+        arguments += ["--card", str(self.card)]
         result = CliRunner().invoke(main, arguments, prog_name="euicc")
         assert result.exit_code == 0, result.output
         self.report: dict[str, Any] = json.loads(result.stdout)
