@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hmac import compare_digest
 from typing import Final
 
 from cryptography.hazmat.primitives.padding import PKCS7
@@ -75,7 +76,7 @@ def _unwrap(key: EisKey, transport: SecretKey) -> EisKey:
             value = SecretKey(candidate, kind)
         except DecodeError:
             continue
-        if value.kcv == key.kcv:
+        if compare_digest(value.kcv, key.kcv):
             return replace(key, value=value, components=())
     raise SecurityError(f"key {key.index:02X} has another check value: is it wrapped under this transport key?")
 
