@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,20 +47,25 @@ _TRIES = 4
 class Saboteur:
     """Ends the process before or after the n-th write of the journal."""
 
-    def __init__(self, journal: SqliteJournal, at: int) -> None:
+    def __init__(self, journal: SqliteJournal, at: int, end: Callable[[], None] | None = None) -> None:
         self.writes = 0
         self._at = at
+        self._end = end or _crash
         for name in ("open_job", "write_step", "write_answer", "close_job", "reserve", "keep_notification"):
             setattr(journal, name, partial(self._write, getattr(journal, name)))
 
     def _write(self, write: Any, *values: Any) -> Any:
         self.writes += 1
         if self.writes == self._at and self._at % 2:
-            raise Crash
+            self._end()
         result = write(*values)
         if self.writes == self._at:
-            raise Crash
+            self._end()
         return result
+
+
+def _crash() -> None:
+    raise Crash
 
 
 class Provisioner:
@@ -69,6 +74,7 @@ class Provisioner:
     def __init__(self, air: Air) -> None:
         self.air = air
         self.keys: KeySet | None = None
+        self.kept: Callable[[KeySet], None] = lambda keys: None
         self.restarts: list[str] = []
         self.replayed = 0
 
@@ -92,7 +98,8 @@ class Provisioner:
                 self._go_on(jobs, order, open_ones[order.name])
             elif not self._done(order):
                 self._do(jobs, order)
-        air.bearer.reset()
+        air.ota.dispatcher.release(EID)
+        air.wait(lambda: air.present == 2)
 
     def _go_on(self, jobs: Jobs, order: Order, recovered: Recovered) -> None:
         task = recovered.task
@@ -133,6 +140,7 @@ class Provisioner:
         if order.name == "ES8.EstablishISDPKeySet":
             assert isinstance(result, KeySet)
             self.keys = result
+            self.kept(result)
 
     def procedures(self) -> Mapping[tuple[str, int], Procedure]:
         air = self.air

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+from pathlib import Path
 
 from apdu.aka.algorithm import AlgorithmId
 from apdu.aka.parameters import AlgorithmParameters
@@ -27,7 +28,8 @@ from emulator.device.device import Device, Surroundings
 from emulator.device.link import VirtualLink
 from emulator.device.settings import Settings
 from emulator.factory.eum import Bootstrap, CardOrder, CertificateIssuer, Eum
-from emulator.memory import Flash, JournalBackend, Memory
+from emulator.memory import Backend, Flash, JournalBackend, Memory
+from emulator.memory.image import ImageBackend
 from emulator.network.auc import AuC
 from emulator.network.auc import Subscriber as NetworkSubscriber
 from emulator.network.network import Network
@@ -86,6 +88,8 @@ class Air:
     everybody: World = field(default_factory=world)
     sms_settings: SmsSettings = field(default_factory=lambda: SmsSettings(originator=SM_SR))
     journal: str = ":memory:"
+    image: Path | None = None
+    """Keeps the card in a file, and uses the card that is there already."""
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -113,7 +117,12 @@ class Air:
         )
         bootstrap = Bootstrap(self.subscribers[1].package, FIRST)
         order = CardOrder(eid=EID, bootstrap=bootstrap, addressing=self.addressing)
-        self.made = eum.manufacture(order, Memory(JournalBackend(self.flash)), self.entropy.fork("factory"))
+        backend: Backend = JournalBackend(self.flash)
+        if self.image is not None and not self.image.exists():
+            backend = ImageBackend.create(self.image)
+        self.made = eum.manufacture(order, Memory(backend), self.entropy.fork("factory"))
+        if isinstance(backend, ImageBackend):
+            backend.close()
 
     def _eis(self) -> Eis:
         """What the EUM says, and that the first profile is on the card."""
@@ -166,7 +175,7 @@ class Air:
         """A new card object on what the flash holds, in a device that attaches."""
         self.starts = getattr(self, "starts", 0) + 1
         self.card = Card(
-            Memory(JournalBackend(self.flash)),
+            Memory(JournalBackend(self.flash) if self.image is None else ImageBackend(self.image)),
             entropy=self.entropy.fork(f"card {self.starts}"),
             clock=self.clock,
             observer=self.recorder,
