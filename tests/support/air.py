@@ -30,6 +30,7 @@ from emulator.device.settings import Settings
 from emulator.factory.eum import Bootstrap, CardOrder, CertificateIssuer, Eum
 from emulator.memory import Backend, Flash, JournalBackend, Memory
 from emulator.memory.image import ImageBackend
+from emulator.memory.journal import Hook
 from emulator.network.auc import AuC
 from emulator.network.auc import Subscriber as NetworkSubscriber
 from emulator.network.network import Network
@@ -90,6 +91,8 @@ class Air:
     journal: str = ":memory:"
     image: Path | None = None
     """Keeps the card in a file, and uses the card that is there already."""
+    hook: Hook | None = None
+    """Called at every moment of a commit of the card, from the next start of the device on."""
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -175,7 +178,7 @@ class Air:
         """A new card object on what the flash holds, in a device that attaches."""
         self.starts = getattr(self, "starts", 0) + 1
         self.card = Card(
-            Memory(JournalBackend(self.flash) if self.image is None else ImageBackend(self.image)),
+            Memory(JournalBackend(self.flash, self.hook) if self.image is None else ImageBackend(self.image)),
             entropy=self.entropy.fork(f"card {self.starts}"),
             clock=self.clock,
             observer=self.recorder,
