@@ -14,7 +14,7 @@ from apdu.trace.observer import IGNORE, Observer
 from smsr.ota.carrier import Way
 from smsr.ota.dispatcher import Dispatcher
 from smsr.ota.notifications import Notifications
-from smsr.ota.task import OutcomeUnknown, Task, command_task, profile_task
+from smsr.ota.task import Task, command_task, profile_task
 
 __all__ = ["OtaBearer", "Wait"]
 
@@ -77,7 +77,7 @@ class OtaBearer:
             self._dispatcher.submit(self._eid, task, self._way)
             self._wait(lambda: task.done)
             if not task.done:
-                raise OutcomeUnknown(f"nobody waited for card {self._eid} any longer")
+                self._dispatcher.give_up(task, f"nobody waited for card {self._eid} any longer")
             result = task.result
         except M2mError as error:
             self._report(task.name, str(error))

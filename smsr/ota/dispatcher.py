@@ -20,7 +20,7 @@ from smsr.api.status import Code
 from smsr.errors import Refused
 from smsr.ota.carrier import Carrier, Way
 from smsr.ota.parcels import Chain, Opener
-from smsr.ota.task import Outstanding, Task
+from smsr.ota.task import OutcomeUnknown, Outstanding, Task
 from smsr.store import EisStore
 
 __all__ = ["Dispatcher", "Policy"]
@@ -112,6 +112,11 @@ class Dispatcher:
             (card.patient if patient else card.waiting).append(_Queued(task, chosen, outstanding))
             self._next(eid, card)
 
+    def give_up(self, task: Task[Any], reason: str) -> None:
+        """Nobody waits for a task any more: what of it was not sent will not be."""
+        with self.lock:
+            task.fail(OutcomeUnknown(reason))
+
     def release(self, eid: Eid) -> None:
         """A procedure ends, or the card is to reset: no bearer keeps it waiting."""
         with self.lock:
@@ -157,6 +162,9 @@ class Dispatcher:
         belongs = card.chain.opener is Opener.PERSONALIZATION and self.clock() < card.used + _TOGETHER
         if card.waiting:
             queued = card.waiting.popleft()
+            if queued.task.done:
+                self._next(eid, card)
+                return
         elif card.patient and not belongs:
             queued = card.patient.popleft()
         else:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin server: TCP around `AdminConnection`, with asyncio.
 
-server = AdminServer(desk, entropy=…, clock=…)
-await server.start("127.0.0.1", 0)
+    server = AdminServer(desk, entropy=…, clock=…)
+    await server.start("127.0.0.1", 0)
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from apdu.keys.entropy import Entropy
@@ -26,10 +27,19 @@ _MAX_UNSENT: Final = 256 * 1024
 
 
 class AdminServer:
-    """Accepts cards; what they say is the desk's affair."""
+    """Accepts cards; what they say is the desk's affair. `tick` is called several times a second (Dispatcher.tick)."""
 
-    def __init__(self, desk: Desk, *, entropy: Entropy, clock: Clock, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        entropy: Entropy,
+        clock: Clock,
+        limits: Limits | None = None,
+        tick: Callable[[], None] | None = None,
+    ) -> None:
         self.desk = desk
+        self._tick = tick
         self.limits = limits or Limits()
         self.clock = clock
         self.entropy = entropy
@@ -72,6 +82,8 @@ class AdminServer:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP)
+            if self._tick is not None:
+                self._tick()
             self.tick()
 
 

@@ -340,6 +340,15 @@ def test_atk_42_no_address_takes_all_the_places(served: Served) -> None:
     served.check()
 
 
+def test_atk_42_the_server_is_full_at_some_point() -> None:
+    air = Air()
+    assert air.ota.https is not None
+    thread = ServerThread(air.ota.https, air.clock, Limits(connections=2))
+    with Client(thread.port), Client(thread.port), Client(thread.port) as third:
+        assert third.gone()
+    thread.stop()
+
+
 def test_atk_42_garbage_instead_of_tls(served: Served) -> None:
     for garbage in (b"GET / HTTP/1.1\r\n\r\n", bytes(5000), b"\x16\x03\x01\xff\xff" + bytes(70_000), b"\x80\x2e\x01"):
         with Client(served.port) as client:

@@ -46,13 +46,19 @@ def post(eid: Eid, uri: str = "/adm", *more: str, body: bytes = b"") -> bytes:
 class ServerThread:
     """Runs an AdminServer until `stop`."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], float], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Callable[[], float],
+        limits: Limits | None = None,
+        tick: Callable[[], None] | None = None,
+    ) -> None:
         self.errors: list[dict[str, Any]] = []
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda loop, context: self.errors.append(context))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.server = AdminServer(desk, entropy=SeededEntropy(b"server"), clock=clock, limits=limits)
+        self.server = AdminServer(desk, entropy=SeededEntropy(b"server"), clock=clock, limits=limits, tick=tick)
         self.port: int = self._do(self.server.start())
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:

@@ -21,7 +21,7 @@ from smsr.api.eis_parts import NO_SUBSCRIPTION
 from smsr.bearers.reader import ReaderBearer
 from smsr.errors import Refused
 from smsr.ota.carrier import Way
-from smsr.ota.task import Task, command_task
+from smsr.ota.task import OutcomeUnknown, Task, command_task
 from smsr.scripts.addressing import update_addressing
 from smsr.scripts.audit import isd_p_states
 from smsr.scripts.lifecycle import enable_profile
@@ -118,6 +118,19 @@ def test_a_script_too_long_for_sms_is_refused_in_words() -> None:
     with pytest.raises(M2mError, match="does not fit"):
         task.result  # noqa: B018
     run(air, ask(), Way.SMS)
+
+
+def test_what_nobody_waits_for_any_more_is_not_sent_later() -> None:
+    air = quiet()
+    first, following = ask(), ask()
+    air.ota.dispatcher.submit(EID, first, Way.SMS)
+    impatient = air.ota.bearer(EID, lambda done: None, way=Way.SMS)
+    with pytest.raises(OutcomeUnknown, match="any longer"):
+        impatient.run(isd_p_states())
+    air.ota.dispatcher.submit(EID, following, Way.SMS)
+    before = air.sms.delivered
+    air.wait(lambda: following.done)
+    assert air.sms.delivered - before == 2
 
 
 # --- strangers
