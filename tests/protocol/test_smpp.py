@@ -322,6 +322,37 @@ def test_foreign_esme(smsc: Smsc, phone: Phone) -> None:
     foreign.disconnect()
 
 
+def test_message_that_is_refused_once_is_sent_again(smsc: Smsc) -> None:
+    """smpplib answers the first deliver_sm with a system error; what comes behind it keeps its place."""
+    require("smpplib")
+    from smpplib import client, consts
+
+    foreign = client.Client("127.0.0.1", smsc.port, allow_unknown_opt_params=True, timeout=5)
+    got: list[bytes] = []
+
+    def take(pdu: Any) -> int:
+        got.append(pdu.short_message)
+        return int(consts.SMPP_ESME_RSYSERR if len(got) == 1 else consts.SMPP_ESME_ROK)
+
+    foreign.set_message_received_handler(take)
+    foreign.connect()
+    foreign.bind_transceiver(system_id="foreign", password="any")
+    foreign.set_message_sent_handler(lambda pdu: None)
+    for text in (b"first", b"second"):
+        foreign.send_message(
+            source_addr="491710000009", destination_addr="491710000009", data_coding=4, short_message=text
+        )
+    end = time.monotonic() + 10
+    while len(got) < 3:
+        assert time.monotonic() < end, got
+        if select.select([foreign._socket], [], [], 0.02)[0]:
+            foreign.read_once(auto_send_enquire_link=False)
+    smsc.until("delivered", 2)
+    assert got == [b"first", b"first", b"second"]
+    foreign.unbind()
+    foreign.disconnect()
+
+
 FIELDS = ("smpp.command_id", "smpp.esm.submit.features", "smpp.protocol_id", "smpp.data_coding", "smpp.message")
 
 
