@@ -222,7 +222,8 @@ class Esme:
                 self._told(True, f"bound to {account.host}:{account.port} as {account.system_id}")
                 await self._listen(smsc)
                 self._bound = None
-                self._told(False, "the SMSC ended the session")
+                self._told(False, f"the SMSC ended the session; again in {_FIRST_WAIT:g} s")
+                await asyncio.sleep(_FIRST_WAIT)
         finally:
             sending.cancel()
             if client is not None:

@@ -50,7 +50,7 @@ class Centre:
             while True:
                 await self._happened(await server.next())
         finally:
-            for task in self._working.values():
+            for task in list(self._working.values()):
                 task.cancel()
             await server.stop()
             for session in self._sessions.values():
@@ -116,7 +116,13 @@ class Centre:
             if number not in self._working and self._routes.session(number) is not None:
                 task = asyncio.create_task(self._empty(number))
                 self._working[number] = task
-                task.add_done_callback(lambda _, number=number: self._working.pop(number, None))  # type: ignore[misc]
+                task.add_done_callback(lambda task, number=number: self._emptied(number, task))  # type: ignore[misc]
+
+    def _emptied(self, number: str, task: asyncio.Task[None]) -> None:
+        """A delivery ended; what came since its last look is the next one's."""
+        del self._working[number]
+        if not task.cancelled():
+            self._deliver()
 
     async def _empty(self, number: str) -> None:
         """Deliver what waits for a number, in its order, as long as somebody is there."""
