@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import select
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -277,17 +276,6 @@ def test_two_devices_and_two_servers(smsc: Smsc) -> None:
         "491720000001": ["491720000001"],
         "491720000002": ["491720000002"] * 2,
     }
-
-
-def test_no_message_stays_behind(smsc: Smsc) -> None:
-    """Each is sent in the moment in which the one before has arrived."""
-    number, got = DEVICE.number, threading.Semaphore(0)
-    account = Account(host="127.0.0.1", port=smsc.port, system_id=number)
-    with Esme(account, lambda message: got.release()) as esme:
-        smsc.until("bound ")
-        for _ in range(300):
-            assert esme.submit(ShortMessage(source=DEVICE, destination=DEVICE, data_coding=4, body=b"x")) == 0
-            assert got.acquire(timeout=5)
 
 
 def leave(foreign: Any) -> None:
