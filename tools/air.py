@@ -250,7 +250,7 @@ class Air:
     def _step(self) -> bool:
         """Let one thing happen that is due now."""
         moved = self.sms.step() or (self._device is not None and self._device.step())
-        if self._loop is not None:
+        if not moved and self._loop is not None:
             self._turn()
         served, before = self.number, self._served
         self._served = served

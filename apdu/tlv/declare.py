@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, fields
+from operator import attrgetter
 from struct import Struct as Packer
 from struct import error as StructError
 from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, cast
@@ -201,6 +202,12 @@ def tlv(
     return field(default=default, metadata=metadata) if optional else field(metadata=metadata)
 
 
+def _reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
+
+
 class Template:
     """Base of declared BER-TLV objects; subclasses are frozen, slotted, keyword-only dataclasses."""
 
@@ -210,6 +217,10 @@ class Template:
     _OPEN: ClassVar[bool]
     _ORDERED: ClassVar[bool]
     _by_tag: ClassVar[dict[int, _Field] | None]
+    _completed: ClassVar[tuple[_Field, ...]] = ()
+    """What has to be there, and what becomes a tuple, however often it is there."""
+    _contents: ClassVar[Callable[[Any], tuple[Any, ...]]]
+    """Reads all fields at once."""
     # how the objects inside are coded: another coding than BER (apdu.cat.comprehension) puts its own three in place
     _walk: ClassVar[bool] = True
     _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split)
@@ -244,6 +255,8 @@ class Template:
                     codec.encode if nested is None else nested.value,
                 )
             cls._by_tag = found
+            cls._contents = staticmethod(_reader([item.name for item in found.values()]))
+            cls._completed = tuple(item for item in found.values() if item.many or not item.optional)
         return cls._by_tag
 
     @classmethod
@@ -301,22 +314,25 @@ class Template:
                 raise DecodeError(f"object {tag:X} ({item.name}) stands twice")
             else:
                 values[item.name] = one
-        for tag, item in declared.items():
+        for item in cls._completed:
             if item.many:
                 values[item.name] = tuple(values.get(item.name, ()))
-            elif not item.optional and item.name not in values:
-                raise MissingError(f"object {tag:X} ({item.name}) is missing")
+            elif item.name not in values:
+                raise MissingError(f"object {item.tag:X} ({item.name}) is missing")
         return cls(**values)
 
     def value(self) -> bytes:
         """Build the value field."""
         parts: list[bytes] = []
         join = type(self)._join
-        for tag, item in (self._by_tag or self._declared()).items():
-            content = getattr(self, item.name)
+        declared = self._by_tag or self._declared()
+        for content, (tag, item) in zip(type(self)._contents(self), declared.items(), strict=True):
+            if content is None:  # as most of an object with many possible parts are
+                continue
             if item.many:
-                parts.extend(join(tag, item.build(one)) for one in content)
-            elif content is not None and not (item.optional and content is False):
+                if content:
+                    parts.extend([join(tag, item.build(one)) for one in content])
+            elif not (item.optional and content is False):
                 parts.append(join(tag, item.build(content)))
         return b"".join(parts)
 

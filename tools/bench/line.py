@@ -7,22 +7,39 @@ import functools
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from emulator.card import Card
 from emulator.device.link import VirtualLink
 from smdp.server import Installation, Order
+from smsr.api.eis_parts import SubscriptionAddress
 from smsr.api.messages import AuditEisRequest, Call
 from smsr.kit.pki import Authority
+from smsr.ota.carrier import Way
+from tools.air import Air
 from tools.entropy import Source
+from tools.errors import ToolError
 from tools.pki import make_eum, make_parties
-from tools.rig import Servers, Station, make_servers, make_station, reach, register
+from tools.rig import (
+    Servers,
+    Station,
+    make_live_station,
+    make_servers,
+    make_station,
+    number_of,
+    reach,
+    reach_by_air,
+    register,
+)
 from tools.subscription import PreparedProfile, draw_profile, read_file, read_profile
 
-__all__ = ["Job", "Line", "function_caches"]
+__all__ = ["AirJob", "Job", "Line", "function_caches"]
 
 _SEED: Final = 1
+_QUIET: Final = 5.0
+"""Seconds after a session, in which a card closes its channel."""
 _PACKAGES: Final = ("apdu", "emulator", "smsr", "smdp")
 
 
@@ -46,6 +63,20 @@ class Job:
         request = AuditEisRequest(call=Call(servers.parties.operator, "audit"), eid=eid)
         servers.sm_sr.audit_eis(request).check("ES4.AuditEIS")
         return self.station.card
+
+
+@dataclass(frozen=True, slots=True)
+class AirJob:
+    """A job whose card is reached over HTTPS."""
+
+    job: Job
+    air: Air
+
+    def provision(self) -> None:
+        """From the trigger to the confirmed notification and the audits."""
+        self.job.provision()
+        if self.air.number != number_of(self.job.profile):
+            raise ToolError("the card did not attach with its new profile: this is a fault of the emulator")
 
 
 class Line:
@@ -78,14 +109,37 @@ class Line:
         servers, station = make_servers(self._parties, self._source), self.card()
         register(servers, station, self._source.clock)
         reach(servers, station, self._source)
+        return self._ordered(servers, station)
+
+    def air_job(self) -> AirJob:
+        """The same with a card in a device that is attached, and the SM-SR's server on a port of loopback."""
+        servers = make_servers(self._parties, self._source)
+        air = Air(servers.store, self._source, Way.HTTPS)
+        station = make_live_station(self._factory, self._source, VirtualLink, air, self._first)
+        register(servers, station, self._source.clock)
+        reach_by_air(servers, station, air)
+        air.wait(lambda: air.ota.notifications.confirmed(station.eid) > 0)
+        air.settle(_QUIET)
+        air.subscribe(self.profile, number_of(self.profile))
+        return AirJob(self._ordered(servers, station), air)
+
+    @cached_property
+    def _first(self) -> PreparedProfile:
+        """What cards leave the factory with."""
+        return draw_profile(self._source.entropy("provisioning"))
+
+    def _ordered(self, servers: Servers, station: Station) -> Job:
+        profile = self.profile
+        number = str(number_of(profile)).lstrip("+")
         order = Order(
             eid=station.eid,
-            iccid=self.profile.iccid,
+            iccid=profile.iccid,
             mno_id=self._parties.operator,
-            package=self.profile.package,
-            profile_type=self.profile.name,
+            package=profile.package,
+            profile_type=profile.name,
+            subscription=SubscriptionAddress(profile.imsi, number),
         )
-        return Job(servers, station, self.profile, servers.sm_dp.begin(order))
+        return Job(servers, station, profile, servers.sm_dp.begin(order))
 
 
 def function_caches() -> Callable[[], None]:

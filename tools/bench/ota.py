@@ -38,7 +38,9 @@ __all__ = ["SERVER_NOTE", "ota_metrics"]
 
 SERVER_NOTE: Final = (
     "admin_requests: answers of cards over loopback sockets, each followed by the next script; per second of the "
-    "processor time of the server's thread. 500 sessions are open, the clients run in another thread."
+    "processor time of the server's thread. 500 sessions are open, the clients run in another thread. "
+    "provisioning_https: processor time from the trigger to the confirmed notification and two audits: SM-DP, SM-SR "
+    "and its server, short messages, TCP on loopback, device and card in one process."
 )
 _KEY: Final = SecretKey(bytes(range(16)), KeyType.TLS_PSK)
 _IDENTITY: Final = "80" * 45
@@ -193,7 +195,22 @@ def requests(line: Line, effort: Effort) -> Sample:
     return Sample.of(rates)
 
 
+def provisioning(line: Line, effort: Effort) -> Sample:
+    """Milliseconds of processor time: all parties, the network and the TCP connection are in this process."""
+    used: list[float] = []
+    for _ in range(effort.rounds):
+        job = line.air_job()
+        try:
+            before = time.process_time()
+            job.provision()
+            used.append((time.process_time() - before) * 1e3)
+        finally:
+            job.air.close()
+    return Sample.of(used[1:] or used)  # the first compiles declarations
+
+
 def ota_metrics(line: Line, effort: Effort) -> Iterator[Metric]:
-    """Handshakes and requests."""
+    """Handshakes, requests, and the whole way of a profile."""
     yield Metric("tls_psk_handshake", Figure(rate(handshake(), effort), "/s"), Budget(2_000, Better.HIGHER))
     yield Metric("admin_requests", Figure(requests(line, effort), "/s"), Budget(1_000, Better.HIGHER))
+    yield Metric("provisioning_https", Figure(provisioning(line, effort), "ms"), Budget(25, Better.LOWER))
