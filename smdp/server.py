@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from cryptography import x509
 
@@ -42,11 +43,14 @@ from smsr.api.messages import (
     ProfileDownloadCompletedRequest,
     ProfileRequest,
 )
+from smsr.api.status import FunctionFailed
 from smsr.kit.oid import Oid
 from smsr.kit.pki import Server
 from smsr.kit.x509 import verify_eum
 
 __all__ = ["Installation", "Order", "SmDp"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ class Order:
     """Bytes granted to the ISD-P, 0 for no quota."""
     segment: int = MAX_CLEAR
     """Clear bytes of one SCP03t TLV."""
+    attempts: int = 1
+    """How often key agreement and download are begun, each, when the SM-SR cannot say what the card answered."""
 
 
 class SmDp:
@@ -205,7 +211,7 @@ class Installation:
             card_key=self._card_key,
         )
         with self._step("establish-keyset"), smdp.traced(ESTABLISH):
-            keys = self._bearer().run(establish_isdp_keyset(request, entropy=smdp.entropy))
+            keys = self._begun(lambda: self._bearer().run(establish_isdp_keyset(request, entropy=smdp.entropy)))
             smdp.keys.put(self._order.eid, self.isd_p, keys)
 
     def download(self, progress: Progress = silent) -> Installed:
@@ -215,11 +221,22 @@ class Installation:
         if keys is None:
             raise LocalProtocolError("there is no key set yet")
         download = Download(isd_p=self.isd_p, keys=keys, package=order.package, segment=order.segment)
-        script = download_profile(
-            download, entropy=smdp.entropy, progress=progress, watch=partial(smdp.watched, self.isd_p)
-        )
+        watch = partial(smdp.watched, self.isd_p)
         with self._step("download"), smdp.traced(DOWNLOAD):
-            return self._bearer().run_profile(script)
+            return self._begun(
+                lambda: self._bearer().run_profile(
+                    download_profile(download, entropy=smdp.entropy, progress=progress, watch=watch)
+                )
+            )
+
+    def _begun(self, work: Callable[[], T]) -> T:
+        """Do a step; begin it anew, with new keys, when an answer was lost. What the card refuses stays refused."""
+        for _ in range(self._order.attempts - 1):
+            try:
+                return work()
+            except FunctionFailed:
+                continue
+        return work()
 
     def complete(self) -> None:
         """ES3.ProfileDownloadCompleted."""

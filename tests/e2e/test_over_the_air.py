@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,14 +13,17 @@ from apdu.errors import M2mError
 from apdu.gp.codes import Ins, LifeCycle
 from apdu.ids import Aid
 from apdu.ota.remote import Tag, read_script
+from apdu.sms.address import Address
 from apdu.sms.transport import NO_TROUBLE, Trouble
 from emulator.ota.script import RemoteScripts, Target
+from smdp.errors import DownloadFailed
 from smsr.api.eis_parts import ProfileState
 from smsr.ota.carrier import Way
 from tests.scale import count
 from tests.support.air import EID, FIRST, Air, number_of
 
 SECOND = Aid.isd_p(0x11)
+Submitted = Callable[[Address, bytes], None]
 _READ_ONLY = (Ins.GET_DATA, Ins.GET_STATUS)
 
 
@@ -189,3 +192,30 @@ def test_a_card_that_is_away_is_reported_and_gets_what_was_meant_for_it_at_most_
     air.sms.alert(number_of(1))
     air.settle(60)
     check(air)
+
+
+@pytest.mark.parametrize("lost", range(1, 8))
+def test_key_agreement_and_download_begin_anew_when_an_answer_is_lost(lost: int) -> None:
+    """The n-th answer of the card gets lost; an order may say that this is not the end."""
+    # CreateISDP is looked for by the SM-SR; a profile that is installed already refuses another download
+    for attempts, works in ((1, lost == 1), (2, lost != 7)):
+        air = Air()
+        air.settle()
+        numbers = iter(range(1, 1000))
+        taken = air.ota.sms.submitted
+
+        def submitted(
+            sender: Address, tpdu: bytes, numbers: Iterator[int] = numbers, taken: Submitted = taken
+        ) -> None:
+            if next(numbers) != lost:
+                taken(sender, tpdu)
+
+        air.ota.sms.submitted = submitted  # type: ignore[method-assign]
+        if works:
+            air.smdp.install(air.order(attempts=attempts))
+            assert air.states()[SECOND] == "DISABLED"
+        else:
+            with pytest.raises(DownloadFailed):
+                air.smdp.install(air.order(attempts=attempts))
+            assert SECOND not in air.states()
+        check(air)

@@ -249,7 +249,7 @@ class Air:
 
     # --- what is done
 
-    def order(self, number: int = 2) -> Order:
+    def order(self, number: int = 2, *, attempts: int = 1) -> Order:
         """The operator orders the profile of a subscriber."""
         person: Subscriber = self.subscribers[number]
         return Order(
@@ -257,6 +257,7 @@ class Air:
             iccid=person.iccid,
             mno_id=MNO_OID,
             package=person.package,
+            attempts=attempts,
             subscription=SubscriptionAddress(person.imsi, str(number_of(number))),
         )
 
