@@ -185,6 +185,7 @@ class HttpsCarrier:
     def _said(self, card: _Card, reply: AdminReply | None, now: float) -> AdminReply | None:
         """A card was here: the time that it has begins anew."""
         card.triggers = 0
+        self._sms.arrived(card.session.eid)
         if not card.session.under_way:
             card.ended = now
         card.deadline = now + self.settings.patience if card.session.wanted else None

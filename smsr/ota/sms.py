@@ -96,6 +96,8 @@ class Message:
     read_only: bool = False
     reserved: Callable[[bytes], None] | None = None
     """Called with what `resume` needs, before anything is sent."""
+    calls: bool = False
+    """It makes the card come by another way, which says more than a proof of receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,11 @@ class SmsSession:
             self._transmit(self._flight, now)
         else:
             self._finish(NotReached(f"no answer from card {self._card.eid} by SMS"), now)
+
+    def arrived(self, now: float) -> None:
+        """The card came as it was called to: nothing more is to be said about that."""
+        if self._flight is not None and self._flight.message.calls:
+            self._finish(b"", now)
 
     # ---
 

@@ -129,8 +129,15 @@ class SmsCarrier:
         except M2mError as error:
             done(error)
             return
-        card.session.send(Message(ISD_R, data, done, read_only=True), self._clock())
+        card.session.send(Message(ISD_R, data, done, read_only=True, calls=True), self._clock())
         self._flush(card)
+
+    def arrived(self, eid: Eid) -> None:
+        """A card that was called has come."""
+        card = self._cards.get(eid)
+        if card is not None:
+            card.session.arrived(self._clock())
+            self._flush(card)
 
     def release(self, eid: Eid) -> None:
         """There is nothing to let go."""

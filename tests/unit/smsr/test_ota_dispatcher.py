@@ -133,6 +133,20 @@ def test_what_nobody_waits_for_any_more_is_not_sent_later() -> None:
     assert air.sms.delivered - before == 2
 
 
+def test_a_card_that_came_need_not_say_that_it_was_called() -> None:
+    air = quiet()
+    taken = air.ota.sms.submitted
+    air.ota.sms.submitted = lambda sender, tpdu: None  # type: ignore[method-assign]  # proofs of receipt get lost
+    run(air, ask(), Way.HTTPS)
+    air.ota.sms.submitted = taken  # type: ignore[method-assign]
+    before = air.clock.now
+    run(air, ask(), Way.SMS)
+    assert air.clock.now - before < 5
+    assert air.channels is not None
+    air.settle(300)
+    assert air.channels.opened == 1
+
+
 # --- strangers
 
 
