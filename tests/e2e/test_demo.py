@@ -60,7 +60,8 @@ def test_with_messages_lost_doubled_and_out_of_order_it_ends_well_or_says_why(se
     if report["ok"]:
         assert report["status"]["card"]["isd_ps"][-1]["state"] == "ENABLED"
     else:
-        assert "may have run" in report["error"] or "did not answer" in report["error"]
+        # an answer was lost once too often, or the one that said that the profile is installed already
+        assert re.search(r"may have run|no answer from card|SCP03t command 84 refused", report["error"])
 
 
 def test_runs_differ_without_a_seed() -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from apdu.gp.sgp02 import NotificationType
 from apdu.ids import ISD_R
@@ -35,6 +35,8 @@ _ENABLED: Final = "ES5.EnableProfile"
 
 class AirDemo(Demo):
     """One run over `sms` or `https`."""
+
+    attempts: ClassVar[int] = 5
 
     def __init__(self, source: Source, view: View, report: Report, wishes: Wishes, *, way: Way, loss: float) -> None:
         super().__init__(source, view, report, wishes)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from apdu.gp.codes import ISD_P_KVN
 from apdu.keys.ec import PrivateKey
@@ -56,6 +56,9 @@ class Wishes:
 
 class Demo:
     """One run with the card in a reader. Its report grows as it goes: a run that fails has told its steps."""
+
+    attempts: ClassVar[int] = 1
+    """How often the SM-DP begins a step whose answer was lost."""
 
     def __init__(self, source: Source, view: View, report: Report, wishes: Wishes) -> None:
         self.report = report
@@ -176,6 +179,7 @@ class Demo:
             package=profile.package,
             profile_type=profile.name,
             subscription=SubscriptionAddress(profile.imsi, self._number(profile)),
+            attempts=self.attempts,
         )
         detail = f"{profile.elements} elements, {thousands(len(profile.package))} bytes, card eligible"
         return (profile, servers.sm_dp.begin(order)), detail
