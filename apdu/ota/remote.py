@@ -27,6 +27,7 @@ __all__ = [
     "BadFormat",
     "Chaining",
     "ChainingError",
+    "ImmediateAction",
     "Item",
     "ResponseItem",
     "ResponseScript",
@@ -84,6 +85,16 @@ class BadFormat(IntEnum):
     UNKNOWN_TAG = 0x01
     WRONG_LENGTH = 0x02
     LENGTH_NOT_FOUND = 0x03
+
+
+@unique
+class ImmediateAction(IntEnum):
+    """What an immediate action asks for where it names no record of EF_RMA (TS 102 226 5.2.1.2, K)."""
+
+    PROACTIVE_SESSION = 0x81
+    """What follows wants the toolkit session for itself."""
+    EARLY_RESPONSE = 0x82
+    """Answer before what follows is carried out."""
 
 
 @unique

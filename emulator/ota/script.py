@@ -17,6 +17,7 @@ from apdu.ids import Aid
 from apdu.ota.remote import (
     Chaining,
     ChainingError,
+    ImmediateAction,
     Item,
     ResponseItem,
     ResponseTag,
@@ -42,6 +43,13 @@ _GOES_ON: Final = (0x90, 0x91, 0x61, 0x62, 0x63)
 _SCP03T: Final = frozenset((Tag.INITIALIZE_UPDATE, Tag.EXTERNAL_AUTHENTICATE, Tag.PROTECTED, Tag.REPLACE_KEYS))
 _ERROR: Final = 0x9F40
 """Tag of an error of SCP03t, with the low half of the command's tag."""
+_EARLY_RESPONSE: Final = Item(Tag.IMMEDIATE_ACTION, bytes((ImmediateAction.EARLY_RESPONSE,)))
+"""(K) What comes after it is carried out and not answered; the answer counts the TLVs up to it (TS 102 226 5.2.1.2)."""
+_TAKEN: Final = (
+    Item(Tag.IMMEDIATE_ACTION, bytes((ImmediateAction.PROACTIVE_SESSION,))),  # no other session runs beside a script
+    _EARLY_RESPONSE,
+    Item(Tag.ERROR_ACTION, b""),  # none is to be taken
+)
 _MORE: Final = frozenset((Chaining.MORE, Chaining.LAST))
 _OPEN: Final = frozenset((Chaining.FIRST, Chaining.MORE))
 
@@ -86,6 +94,7 @@ class RemoteScripts:
         items: list[ResponseItem] = []
         executed = 0
         chained = False
+        early: int | None = None
         for number, item in enumerate(read_script(script)):
             if item.tag == Tag.CHAINING and item.bad is None:
                 refusal = self._chain(context, number, item)
@@ -99,13 +108,19 @@ class RemoteScripts:
             answer = self._carry_out(context, item)
             if item.bad is None:
                 executed += 1
-            items.append(answer)
+            if item == _EARLY_RESPONSE and early is None:
+                early = executed
+            if answer is None:
+                continue
+            if early is None:
+                items.append(answer)
             if _ends(answer):
                 break
         context.chained = chained
         if not chained:
             self._begin(context)
-        return build_response_script(executed, items, indefinite=is_indefinite(script))
+        told = executed if early is None else early
+        return build_response_script(told, items, indefinite=is_indefinite(script))
 
     def forget(self, aid: Aid) -> None:
         """A target is gone: nothing of what it kept is there for one that comes under the same AID."""
@@ -146,7 +161,8 @@ class RemoteScripts:
         self._begin(context)
         return None
 
-    def _carry_out(self, context: _Context, item: Item) -> ResponseItem:
+    def _carry_out(self, context: _Context, item: Item) -> ResponseItem | None:
+        """What a TLV of a script answers; an action that is taken answers nothing."""
         if item.bad is not None:
             return ResponseItem(ResponseTag.BAD_FORMAT, bytes((item.bad,)))
         if item.tag == Tag.C_APDU:
@@ -154,7 +170,9 @@ class RemoteScripts:
         application = context.channel.application
         if item.tag in _SCP03T and application is not None and application.aid.is_isd_p:
             return self._scp03t(context.channel, application.aid, item)
-        # (D) Immediate and error actions belong to scripts that talk to a user; a card of this kind has none.
+        if item in _TAKEN:
+            return None
+        # (D) Other actions name a record of EF_RMA, which cards of this kind do not have.
         return ResponseItem(ResponseTag.BAD_FORMAT, b"\x01")
 
     def _scp03t(self, channel: Channel, aid: Aid, item: Item) -> ResponseItem:

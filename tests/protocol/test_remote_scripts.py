@@ -12,7 +12,16 @@ from apdu.gp.codes import LifeCycle
 from apdu.gp.sgp02 import CreateIsdp
 from apdu.ids import Aid
 from apdu.keys.secret import KeySet, SecretKey
-from apdu.ota.remote import Chaining, Item, ResponseScript, Tag, build_script, command_item, parse_response_script
+from apdu.ota.remote import (
+    Chaining,
+    ImmediateAction,
+    Item,
+    ResponseScript,
+    Tag,
+    build_script,
+    command_item,
+    parse_response_script,
+)
 from emulator.channels import Authority
 from emulator.ota.script import RemoteScripts
 from emulator.sd.domain import SecurityDomain
@@ -108,6 +117,49 @@ def test_a_tlv_that_cannot_be_read_ends_the_script_behind_what_was_done(bench: B
     answer = parse_response_script(bench.scripts.run(_Target(IsdR(bench.lab.card), KIK), script))
     assert (answer.executed, answer.bad_format) == (1, 0x01)
     assert bench.lab.state_of(ISD_P) is LifeCycle.SELECTABLE
+
+
+def action(value: int) -> Item:
+    return Item(Tag.IMMEDIATE_ACTION, bytes((value,)))
+
+
+def test_after_an_early_response_the_rest_is_carried_out_and_not_answered(bench: Bench) -> None:
+    answer = bench.run(create(0x10), action(ImmediateAction.EARLY_RESPONSE), create(0x11), create(0x11), create(0x12))
+    assert answer.executed == 2
+    assert answer.responses == (b"\x00\x90\x00",)
+    assert bench.lab.state_of(Aid.isd_p(0x11)) is LifeCycle.SELECTABLE
+    assert bench.lab.state_of(Aid.isd_p(0x12)) is None  # behind a failure
+
+
+def test_an_early_response_over_http_holds_nothing_where_nothing_stands_before_it(bench: Bench) -> None:
+    script = build_script(
+        [action(ImmediateAction.EARLY_RESPONSE), command_item(bytes.fromhex(create(0x10)))], indefinite=True
+    )
+    assert bench.scripts.run(_Target(IsdR(bench.lab.card), KIK), script) == bytes.fromhex("AF800000")
+    assert bench.lab.state_of(ISD_P) is LifeCycle.SELECTABLE
+
+
+def test_a_proactive_session_that_is_asked_for_is_there(bench: Bench) -> None:
+    answer = bench.run(action(ImmediateAction.PROACTIVE_SESSION), Item(Tag.ERROR_ACTION, b""), create(0x10))
+    assert answer.executed == 3
+    assert answer.responses == (b"\x00\x90\x00",)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        action(0x01),  # a record of EF_RMA
+        action(0x80),
+        Item(Tag.IMMEDIATE_ACTION, b""),
+        Item(Tag.IMMEDIATE_ACTION, b"\x82\x00"),
+        Item(Tag.ERROR_ACTION, b"\x01"),
+    ],
+)
+def test_an_action_of_ef_rma_ends_the_script(bench: Bench, item: Item) -> None:
+    answer = bench.run(create(0x10), item, create(0x11))
+    assert answer.bad_format == 0x01
+    assert answer.responses == (b"\x00\x90\x00",)
+    assert bench.lab.state_of(Aid.isd_p(0x11)) is None
 
 
 def chaining(place: int) -> Item:
