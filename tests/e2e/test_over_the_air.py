@@ -204,9 +204,7 @@ def test_key_agreement_and_download_begin_anew_when_an_answer_is_lost(lost: int)
         numbers = iter(range(1, 1000))
         taken = air.ota.sms.submitted
 
-        def submitted(
-            sender: Address, tpdu: bytes, numbers: Iterator[int] = numbers, taken: Submitted = taken
-        ) -> None:
+        def submitted(sender: Address, tpdu: bytes, numbers: Iterator[int] = numbers, taken: Submitted = taken) -> None:
             if next(numbers) != lost:
                 taken(sender, tpdu)
 

@@ -53,7 +53,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     path = tmp_path_factory.mktemp("cards") / "demo.card"
-    result = run_demo("--card", path)
+    result = run_demo("--bearer", "reader", "--card", path)
     assert result.exit_code == 0, result.output
     found = re.search(r"(?:[0-9A-F]{32}:){2}[0-9A-F]{32}", result.output)
     assert found is not None

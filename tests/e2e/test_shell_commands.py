@@ -140,7 +140,7 @@ def _challenge() -> str:
 
 
 def test_a_script_with_every_command(tmp_path: Path, commands: list[str]) -> None:
-    demo = run_demo("--card", tmp_path / "demo.card")
+    demo = run_demo("--bearer", "reader", "--card", tmp_path / "demo.card")
     found = re.search(r"(?:[0-9A-F]{32}:){2}[0-9A-F]{32}", demo.output)
     assert found is not None, demo.output
     package, nested, script = tmp_path / "rich.der", tmp_path / "nested", tmp_path / "tour"

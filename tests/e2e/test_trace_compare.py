@@ -30,9 +30,9 @@ class Cards:
         self.mine = folder / "mine.card"
         self.other = folder / "other.card"
         self.demos = [folder / f"demo{seed}.jsonl" for seed in (1, 2)]
-        made = run_demo("--card", self.mine, "--seed", 1, "--trace", self.demos[0])
+        made = run_demo("--bearer", "reader", "--card", self.mine, "--seed", 1, "--trace", self.demos[0])
         self.my_keys = found(made)
-        run_demo("--seed", 2, "--trace", self.demos[1])
+        run_demo("--bearer", "reader", "--seed", 2, "--trace", self.demos[1])
         self.other_keys = found(euicc("card", "new", self.other))
         self.info = folder / "info.jsonl"
         told = euicc("card", "info", "-r", f"virtual:{self.mine}", "-k", self.my_keys, "--trace-file", self.info)
@@ -62,7 +62,7 @@ def copy(cards: Cards, tmp_path: Path) -> Path:
 
 def test_a_trace_is_like_itself_and_like_the_same_run_again(cards: Cards) -> None:
     again = cards.folder / "again.jsonl"
-    run_demo("--seed", 1, "--trace", again)
+    run_demo("--bearer", "reader", "--seed", 1, "--trace", again)
     result = euicc("trace", "diff", cards.demos[0], again, "--strict")
     assert (result.exit_code, result.stdout) == (0, "no difference\n")
 

@@ -93,7 +93,7 @@ def report(trace: Path) -> Path:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "demo.jsonl"
-    assert run_demo("--seed", 1, "--trace", path).exit_code == 0
+    assert run_demo("--bearer", "reader", "--seed", 1, "--trace", path).exit_code == 0
     with path.open("a") as file:
         from apdu.trace.jsonl import to_line
 
