@@ -124,13 +124,13 @@ def test_it_works_as_printed(
 def test_what_is_run_elsewhere_is_no_wrong_usage(line: str) -> None:
     """Commands and options are there, with the values that they take."""
     command: click.Command = main
-    context = click.Context(main)
+    context = click.Context(main, **main.context_settings)
     _, *words = shlex.split(line.partition(" | ")[0])
     while isinstance(command, click.Group):
         found = command.get_command(context, words.pop(0))
         assert found is not None
         command = found
-    command.make_parser(click.Context(command)).parse_args(words)
+    command.make_parser(click.Context(command, parent=context)).parse_args(words)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.name))
