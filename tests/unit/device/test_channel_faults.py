@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -18,7 +18,6 @@ from tests.unit.device.net import (
     accept,
     close,
     full_server,
-    listening,
     open_channel,
     port_of,
     read,
@@ -30,12 +29,6 @@ CHANNEL_CLOSED = (0x3A, b"\x02")
 NO_SERVICE = (0x20, b"\x04")
 NOT_NOW = (0x20, b"\x00")
 NO_BUFFER = (0x3A, b"\x04")
-
-
-@pytest.fixture
-def server() -> Iterator[socket.socket]:
-    with listening() as found:
-        yield found
 
 
 def reset(peer: socket.socket) -> None:

@@ -39,12 +39,6 @@ NO_SERVICE = (0x20, b"\x04")
 
 
 @pytest.fixture
-def server() -> Iterator[socket.socket]:
-    with listening() as found:
-        yield found
-
-
-@pytest.fixture
 def datagrams() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
         found.bind((LOCAL, 0))
