@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from apdu.errors import M2mError
 from smsr.api.functions import Function
@@ -82,7 +82,6 @@ def drive(procedure: Procedure[T], perform: Callable[[Step], Any]) -> T:
             else:
                 step = procedure.send(result)
     except StopIteration as stop:
-        result = stop.value
-        return result  # type: ignore[no-any-return]
+        return cast(T, stop.value)
     finally:
         procedure.close()
