@@ -116,7 +116,7 @@ IP: Final = Leaf(None, _read_ip, _build_ip)
 ACCESS_NAME: Final = Leaf(None, access_name_text, access_name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.27"):
     """Open a channel to a network; qualifier bit 1: at once, bit 2: reconnect, bit 3: in the background."""
 
@@ -146,7 +146,7 @@ class OpenChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.27"):
         return self.addresses[-1] if self.transport is not None and self.addresses else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class OnChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6"):
     """A command for a channel, which is its destination device."""
 
@@ -161,31 +161,31 @@ class OnChannel(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6"):
         return self.devices.destination & 0x0F
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CloseChannel(OnChannel, tag=0xD0, clause="TS 102 223 6.6.28"):
     """Close a channel."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReceiveData(OnChannel, tag=0xD0, clause="TS 102 223 6.6.29"):
     """Fetch what came on a channel."""
 
     length: int = tlv(CatTag.CHANNEL_DATA_LENGTH, BYTE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SendData(OnChannel, tag=0xD0, clause="TS 102 223 6.6.30"):
     """Send on a channel; qualifier bit 1: at once, otherwise when the buffer is complete."""
 
     data: bytes = tlv(CatTag.CHANNEL_DATA, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GetChannelStatus(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.31"):
     """The state of all channels."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ServiceSearch(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.32"):
     """Look for a service of a local bearer."""
 
@@ -194,7 +194,7 @@ class ServiceSearch(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.32"):
     devices_wanted: bytes | None = tlv(CatTag.DEVICE_FILTER, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GetServiceInformation(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.33"):
     """The record of a service."""
 
@@ -202,7 +202,7 @@ class GetServiceInformation(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.3
     attributes: bytes = tlv(CatTag.ATTRIBUTE_INFORMATION, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DeclareService(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.34"):
     """A service that the card offers."""
 

@@ -83,8 +83,9 @@ def command_name(type: int) -> str:
 
 def read_command(raw: bytes) -> ProactiveCommand:
     """Read a proactive command, tag D0 included, into the class of its type; DecodeError where that does not fit."""
-    common = ProactiveCommand.from_tlv(raw)
-    return COMMANDS.get(common.details.type, ProactiveCommand).from_tlv(raw)
+    objects = ProactiveCommand.objects(raw)
+    common = ProactiveCommand.from_objects(objects)
+    return COMMANDS.get(common.details.type, ProactiveCommand).from_objects(objects)
 
 
 def read_envelope(raw: bytes) -> Comprehension:

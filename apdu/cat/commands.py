@@ -60,38 +60,38 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MoreTime(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.4"):
     """The card needs more time for what the terminal asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PollInterval(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.6"):
     """How often the terminal should send STATUS."""
 
     duration: Duration = tlv(CatTag.DURATION, DURATION)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PollingOff(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.14"):
     """No STATUS is needed any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ProvideLocalInformation(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.15"):
     """The qualifier says what the card wants to know."""
 
     measurement: int | None = tlv(CatTag.MEASUREMENT_QUALIFIER, BYTE, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SetUpEventList(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.16"):
     """The events that the card wants to hear of from now on; none ends all."""
 
     events: bytes = tlv(CatTag.EVENT_LIST, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TimerManagement(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.21"):
     """Start, stop or read one of the terminal's timers."""
 
@@ -99,42 +99,42 @@ class TimerManagement(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.21"):
     seconds: int | None = tlv(CatTag.TIMER_VALUE, TIMER_VALUE, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LanguageNotification(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.25"):
     """The language of the card's texts; none goes back to the terminal's own."""
 
     language: bytes | None = tlv(CatTag.LANGUAGE, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Activate(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.40"):
     """Switch an interface of the card on."""
 
     target: bytes = tlv(CatTag.ACTIVATE_DESCRIPTOR, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ContactlessStateChanged(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.41"):
     """Contactless was switched on or off."""
 
     state: bytes = tlv(CatTag.CONTACTLESS_FUNCTIONALITY_STATE, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CardCommand(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.17"):
     """PERFORM CARD APDU, POWER ON CARD, POWER OFF CARD, GET READER STATUS: for a card in another reader."""
 
     c_apdu: bytes | None = tlv(CatTag.C_APDU, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GeographicalLocationRequest(ProactiveCommand, tag=0xD0, clause="TS 31.111 6.6.36"):
     """Where the terminal is."""
 
     parameters: bytes = tlv(CatTag.GEOGRAPHICAL_LOCATION_PARAMETERS, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Shown(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6"):
     """What commands share that may show something: icon, attributes of the text, frame."""
 
@@ -143,7 +143,7 @@ class Shown(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6"):
     frame: bytes | None = tlv(CatTag.FRAME_IDENTIFIER, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DisplayText(Shown, tag=0xD0, clause="TS 102 223 6.6.1"):
     """Show a text."""
 
@@ -153,7 +153,7 @@ class DisplayText(Shown, tag=0xD0, clause="TS 102 223 6.6.1"):
     duration: Duration | None = tlv(CatTag.DURATION, DURATION, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GetInkey(Shown, tag=0xD0, clause="TS 102 223 6.6.2"):
     """Ask for one character."""
 
@@ -161,7 +161,7 @@ class GetInkey(Shown, tag=0xD0, clause="TS 102 223 6.6.2"):
     duration: Duration | None = tlv(CatTag.DURATION, DURATION, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GetInput(Shown, tag=0xD0, clause="TS 102 223 6.6.3"):
     """Ask for a text."""
 
@@ -171,7 +171,7 @@ class GetInput(Shown, tag=0xD0, clause="TS 102 223 6.6.3"):
     duration: Duration | None = tlv(CatTag.DURATION, DURATION, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PlayTone(Shown, tag=0xD0, clause="TS 102 223 6.6.5"):
     """Play a tone; without one a general beep."""
 
@@ -180,7 +180,7 @@ class PlayTone(Shown, tag=0xD0, clause="TS 102 223 6.6.5"):
     duration: Duration | None = tlv(CatTag.DURATION, DURATION, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SetUpMenu(Shown, tag=0xD0, clause="TS 102 223 6.6.7"):
     """The card's lines in the terminal's menu; one null item takes them away."""
 
@@ -191,7 +191,7 @@ class SetUpMenu(Shown, tag=0xD0, clause="TS 102 223 6.6.7"):
     item_attributes: bytes | None = tlv(CatTag.ITEM_TEXT_ATTRIBUTE_LIST, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SelectItem(Shown, tag=0xD0, clause="TS 102 223 6.6.8"):
     """Let the user choose."""
 
@@ -203,14 +203,14 @@ class SelectItem(Shown, tag=0xD0, clause="TS 102 223 6.6.8"):
     item_attributes: bytes | None = tlv(CatTag.ITEM_TEXT_ATTRIBUTE_LIST, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SetUpIdleModeText(Shown, tag=0xD0, clause="TS 102 223 6.6.22"):
     """The text of the idle screen; the null text takes it away."""
 
     text: TextString = tlv(CatTag.TEXT_STRING, TEXT_STRING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SendShortMessage(Shown, tag=0xD0, clause="TS 102 223 6.6.9"):
     """Send an SMS-SUBMIT or SMS-COMMAND; qualifier bit 1: the terminal packs its text."""
 
@@ -220,7 +220,7 @@ class SendShortMessage(Shown, tag=0xD0, clause="TS 102 223 6.6.9"):
     cdma_tpdu: bytes | None = tlv(CatTag.CDMA_SMS_TPDU, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SendSs(Shown, tag=0xD0, clause="TS 31.111 6.6.10"):
     """Send a supplementary service control string."""
 
@@ -228,7 +228,7 @@ class SendSs(Shown, tag=0xD0, clause="TS 31.111 6.6.10"):
     ss: Address = tlv(CatTag.SS_STRING, ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SendUssd(Shown, tag=0xD0, clause="TS 31.111 6.6.11"):
     """Send a USSD string."""
 
@@ -237,7 +237,7 @@ class SendUssd(Shown, tag=0xD0, clause="TS 31.111 6.6.11"):
     """A data coding scheme of cell broadcast (TS 23.038 5), then the text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SendDtmf(Shown, tag=0xD0, clause="TS 102 223 6.6.24"):
     """Send tones in a call."""
 
@@ -245,7 +245,7 @@ class SendDtmf(Shown, tag=0xD0, clause="TS 102 223 6.6.24"):
     dtmf: bytes = tlv(CatTag.DTMF_STRING, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SetUpCall(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.12"):
     """Call a number; the first alpha identifier is for the question to the user, the second for the call."""
 
@@ -259,7 +259,7 @@ class SetUpCall(ProactiveCommand, tag=0xD0, clause="TS 102 223 6.6.12"):
     frame: bytes | None = tlv(CatTag.FRAME_IDENTIFIER, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LaunchBrowser(Shown, tag=0xD0, clause="TS 102 223 6.6.26"):
     """Open a page."""
 
@@ -274,7 +274,7 @@ class LaunchBrowser(Shown, tag=0xD0, clause="TS 102 223 6.6.26"):
     access_name: str | None = tlv(CatTag.NETWORK_ACCESS_NAME, ACCESS_NAME, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunAtCommand(Shown, tag=0xD0, clause="TS 102 223 6.6.23"):
     """Let the terminal run an AT command."""
 
@@ -282,14 +282,14 @@ class RunAtCommand(Shown, tag=0xD0, clause="TS 102 223 6.6.23"):
     at_command: bytes = tlv(CatTag.AT_COMMAND, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SetFrames(Shown, tag=0xD0, clause="TS 102 223 6.6.35"):
     """Divide the screen."""
 
     layout: bytes | None = tlv(CatTag.FRAME_LAYOUT, RAW, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MultimediaMessage(Shown, tag=0xD0, clause="TS 102 223 6.6.37"):
     """RETRIEVE, SUBMIT and DISPLAY MULTIMEDIA MESSAGE."""
 

@@ -8,12 +8,12 @@ without the comprehension-required bit, which receivers ignore and which is set 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from apdu.cat.codes import Device, GeneralResult
 from apdu.errors import DecodeError
 from apdu.tlv.declare import Leaf, Template
-from apdu.tlv.scan import Tlv, comprehension, split_comprehension
+from apdu.tlv.scan import Tlv, split_comprehension
 
 __all__ = [
     "COMMAND_DETAILS",
@@ -28,17 +28,32 @@ __all__ = [
 ]
 
 
-def _required(tag: int, value: bytes) -> bytes:
-    return comprehension(tag, value, required=True)
+def _required(tag: int) -> bytes:
+    return bytes((tag | 0x80,))
 
 
 class Comprehension(Template):
-    """Base of declared objects whose parts are COMPREHENSION-TLVs."""
+    """Base of declared objects whose parts are COMPREHENSION-TLVs; subclasses are frozen, keyword-only dataclasses.
 
-    __slots__ = ()
+    They have no slots: of up to forty possible parts few are there, and only those are written into a new object.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     _walk: ClassVar[bool] = False  # they do not nest: splitting reads every byte
     _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split_comprehension)
-    _join: ClassVar[Callable[[int, bytes], bytes]] = staticmethod(_required)
+    _head: ClassVar[Callable[[int], bytes]] = staticmethod(_required)
+
+    @classmethod
+    def _made(cls, values: dict[str, Any]) -> Self:
+        made = object.__new__(cls)
+        object.__setattr__(made, "__dict__", values)  # what is not among them is found in the class: its default
+        return made
+
+    def but(self, **changes: Any) -> Self:
+        """The same with other values: `dataclasses.replace` without a look at every part."""
+        if not changes.keys() <= type(self).__dataclass_fields__.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(changes)}")
+        return self._made({**vars(self), **changes})
 
 
 class CommandDetails(NamedTuple):

@@ -32,7 +32,7 @@ _FROM_TERMINAL: Final = DeviceIdentities(Device.TERMINAL, Device.UICC)
 _FROM_KEYPAD: Final = DeviceIdentities(Device.KEYPAD, Device.UICC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SmsPpDownload(Comprehension, tag=EnvelopeTag.SMS_PP_DOWNLOAD, clause="TS 31.111 7.1.1.2", open=True):
     """A short message for the card."""
 
@@ -46,7 +46,7 @@ class SmsPpDownload(Comprehension, tag=EnvelopeTag.SMS_PP_DOWNLOAD, clause="TS 3
         return cls(devices=_FROM_NETWORK, service_centre=service_centre, tpdu=tpdu)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CellBroadcastDownload(
     Comprehension, tag=EnvelopeTag.CELL_BROADCAST_DOWNLOAD, clause="TS 31.111 7.1.2.2", open=True
 ):
@@ -56,7 +56,7 @@ class CellBroadcastDownload(
     page: bytes = tlv(CatTag.CELL_BROADCAST_PAGE, RAW)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MenuSelection(Comprehension, tag=EnvelopeTag.MENU_SELECTION, clause="TS 102 223 7.2.2", open=True):
     """The user chose a line of the card's menu."""
 
@@ -70,7 +70,7 @@ class MenuSelection(Comprehension, tag=EnvelopeTag.MENU_SELECTION, clause="TS 10
         return cls(devices=_FROM_KEYPAD, item=item, help=help)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CallControl(Comprehension, tag=EnvelopeTag.CALL_CONTROL, clause="TS 31.111 7.3.1.6", open=True):
     """May this call, supplementary service, USSD or packet context be set up?"""
 
@@ -86,7 +86,7 @@ class CallControl(Comprehension, tag=EnvelopeTag.CALL_CONTROL, clause="TS 31.111
     alpha: Alpha | None = tlv(CatTag.ALPHA_IDENTIFIER, ALPHA, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MoSmsControl(Comprehension, tag=EnvelopeTag.MO_SMS_CONTROL, clause="TS 31.111 7.3.2.2", open=True):
     """May this short message be sent? The service centre's address, then the recipient's."""
 
@@ -95,7 +95,7 @@ class MoSmsControl(Comprehension, tag=EnvelopeTag.MO_SMS_CONTROL, clause="TS 31.
     location: LocationInformation | None = tlv(CatTag.LOCATION_INFORMATION, LOCATION, optional=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class EventDownload(Comprehension, tag=EnvelopeTag.EVENT_DOWNLOAD, clause="TS 102 223 7.5", open=True):
     """An event happened, and what it brings along."""
 
@@ -125,10 +125,10 @@ class EventDownload(Comprehension, tag=EnvelopeTag.EVENT_DOWNLOAD, clause="TS 10
     @classmethod
     def of(cls, event: int, source: int = Device.TERMINAL) -> Self:
         """The report of one event that brings nothing along."""
-        return cls(events=bytes((event,)), devices=DeviceIdentities(source, Device.UICC))
+        return cls._made({"events": bytes((event,)), "devices": DeviceIdentities(source, Device.UICC)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TimerExpiration(Comprehension, tag=EnvelopeTag.TIMER_EXPIRATION, clause="TS 102 223 7.4.1", open=True):
     """A timer ran out; the time is what passed since it was started."""
 
@@ -142,7 +142,7 @@ class TimerExpiration(Comprehension, tag=EnvelopeTag.TIMER_EXPIRATION, clause="T
         return cls(devices=_FROM_TERMINAL, timer=timer, seconds=seconds)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class UssdDownload(Comprehension, tag=EnvelopeTag.USSD_DOWNLOAD, clause="TS 31.111 7.1.3", open=True):
     """A USSD string for the card."""
 

@@ -22,7 +22,7 @@ from apdu.tlv.declare import BYTE, RAW, UINT16, tlv
 __all__ = ["TerminalAnswer"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TerminalAnswer(TerminalResponse, tag=0x00, clause="TS 102 223 6.8"):
     """A terminal response whole; a card that wants to know only how it went reads a `TerminalResponse`."""
 

@@ -20,7 +20,7 @@ any order unless `ordered=True`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import field, fields
 from operator import attrgetter
 from struct import Struct as Packer
@@ -31,7 +31,7 @@ from construct import BytesInteger, Construct, ConstructError, FormatField, Gree
 
 from apdu.errors import DecodeError, EncodeError, MissingError
 from apdu.ids import Aid
-from apdu.tlv.scan import Tlv, ber, is_constructed, scan, split
+from apdu.tlv.scan import Tlv, ber, ber_length, is_constructed, scan, split, tag_bytes
 
 __all__ = [
     "AID",
@@ -99,7 +99,26 @@ class Leaf(Generic[T]):
             value = parse(data)
         except _CODEC_ERRORS as error:
             raise DecodeError(f"value does not fit its declaration ({type(error).__name__})") from None
-        return cast(T, value) if self._decode is None else self._decode(value)
+        decode: Callable[[Any], T] | None = self._decode
+        if decode is not None:
+            return decode(value)
+        plain: T = value
+        return plain
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether construct has nothing to do: the bytes as they are, of any number, are what is converted."""
+        return self.size is None and (self.declaration is None or self.declaration is GreedyBytes)
+
+    @property
+    def reader(self) -> Callable[[bytes], T]:
+        """`decode`, or what of it is left to do for bytes."""
+        return (self._decode or cast(Callable[[bytes], T], bytes)) if self._is_plain else self.decode
+
+    @property
+    def writer(self) -> Callable[[T], bytes]:
+        """`encode`, or what of it is left to do where the conversion makes bytes."""
+        return self._encode if self._is_plain and self._encode is not None else self.encode
 
     def encode(self, value: T) -> bytes:
         """Build the bytes; EncodeError where the value does not fit."""
@@ -187,6 +206,8 @@ class _Field(NamedTuple):
     """The content is objects by its tag, but nothing here declares them: they are walked all the same."""
     read: Callable[[bytes], Any]
     build: Callable[[Any], bytes]
+    head: bytes
+    """The bytes of its tag."""
 
 
 _KEY: Final = "tlv"
@@ -224,7 +245,7 @@ class Template:
     # how the objects inside are coded: another coding than BER (apdu.cat.comprehension) puts its own three in place
     _walk: ClassVar[bool] = True
     _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split)
-    _join: ClassVar[Callable[[int, bytes], bytes]] = staticmethod(ber)
+    _head: ClassVar[Callable[[int], bytes]] = staticmethod(tag_bytes)
 
     def __init_subclass__(
         cls, *, tag: int | None = None, clause: str = "", open: bool | None = None, ordered: bool = False
@@ -251,8 +272,9 @@ class Template:
                     optional,
                     many,
                     cls._walk and nested is None and is_constructed(tag),
-                    codec.decode if nested is None else nested._decode,
-                    codec.encode if nested is None else nested.value,
+                    codec.reader if nested is None else nested._decode,
+                    codec.writer if nested is None else nested.value,
+                    cls._head(tag),
                 )
             cls._by_tag = found
             cls._contents = staticmethod(_reader([item.name for item in found.values()]))
@@ -271,6 +293,11 @@ class Template:
         return cls._OPEN
 
     @classmethod
+    def declares(cls, tags: Iterable[int]) -> bool:
+        """Whether all of these may stand in it."""
+        return (cls._by_tag or cls._declared()).keys() >= set(tags)
+
+    @classmethod
     def decode(cls, value: bytes) -> Self:
         """Read the value field (without the object's own tag and length)."""
         try:
@@ -281,17 +308,42 @@ class Template:
     @classmethod
     def from_tlv(cls, data: bytes) -> Self:
         """Read the whole object: exactly one, with the declared tag."""
+        return cls.decode(cls._content(data))
+
+    @classmethod
+    def objects(cls, data: bytes) -> list[Tlv]:
+        """The objects inside a whole object, for classes that read the same one: `from_objects` goes on."""
+        content = cls._content(data)
+        try:
+            return cls._split(content)
+        except DecodeError as error:
+            raise error.inside(cls.__name__) from None
+
+    @classmethod
+    def from_objects(cls, objects: Iterable[Tlv]) -> Self:
+        """Read the objects of a value field."""
+        try:
+            return cls._from_objects(objects)
+        except DecodeError as error:
+            raise error.inside(cls.__name__) from None
+
+    @classmethod
+    def _content(cls, data: bytes) -> bytes:
         objects = split(data)
         if len(objects) != 1 or objects[0].tag != cls.TAG:
             raise DecodeError(f"one object {cls.TAG:X} expected", path=(cls.__name__,))
-        return cls.decode(objects[0].value)
+        return objects[0].value
 
     @classmethod
     def _decode(cls, value: bytes) -> Self:
+        return cls._from_objects(cls._split(value))
+
+    @classmethod
+    def _from_objects(cls, objects: Iterable[Tlv]) -> Self:
         declared = cls._by_tag or cls._declared()
         values: dict[str, Any] = {}
-        last = -1
-        for tag, content in cls._split(value):
+        ordered, last = cls._ORDERED, -1
+        for tag, content in objects:
             item = declared.get(tag)
             if item is None:
                 if not cls._OPEN:
@@ -299,9 +351,10 @@ class Template:
                 if cls._walk and is_constructed(tag):
                     scan(content)
                 continue
-            if cls._ORDERED and item.position < last:
-                raise DecodeError(f"object {tag:X} ({item.name}) is out of order")
-            last = item.position
+            if ordered:
+                if item.position < last:
+                    raise DecodeError(f"object {tag:X} ({item.name}) is out of order")
+                last = item.position
             try:
                 if item.walk:
                     scan(content)
@@ -319,21 +372,27 @@ class Template:
                 values[item.name] = tuple(values.get(item.name, ()))
             elif item.name not in values:
                 raise MissingError(f"object {item.tag:X} ({item.name}) is missing")
+        return cls._made(values)
+
+    @classmethod
+    def _made(cls, values: dict[str, Any]) -> Self:
+        """The object with these values; those that are not among them have their defaults."""
         return cls(**values)
 
     def value(self) -> bytes:
         """Build the value field."""
         parts: list[bytes] = []
-        join = type(self)._join
         declared = self._by_tag or self._declared()
-        for content, (tag, item) in zip(type(self)._contents(self), declared.items(), strict=True):
+        for content, item in zip(type(self)._contents(self), declared.values(), strict=True):
             if content is None:  # as most of an object with many possible parts are
                 continue
             if item.many:
-                if content:
-                    parts.extend([join(tag, item.build(one)) for one in content])
+                for one in content:
+                    built = item.build(one)
+                    parts += item.head, ber_length(len(built)), built
             elif not (item.optional and content is False):
-                parts.append(join(tag, item.build(content)))
+                built = item.build(content)
+                parts += item.head, ber_length(len(built)), built
         return b"".join(parts)
 
     def encode(self) -> bytes:

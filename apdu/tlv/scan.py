@@ -28,6 +28,7 @@ __all__ = [
     "split",
     "split_comprehension",
     "split_dgi",
+    "tag_bytes",
 ]
 
 MAX_DEPTH: Final = 32
@@ -52,13 +53,17 @@ def ber_length(length: int) -> bytes:
     return b"\x83" + length.to_bytes(3, "big")
 
 
-def _tag_bytes(tag: int) -> bytes:
+def tag_bytes(tag: int) -> bytes:
+    """The bytes of a BER tag, from the number that they make."""
     return tag.to_bytes((tag.bit_length() + 7) // 8 or 1, "big")
 
 
 def ber(tag: int, value: bytes) -> bytes:
     """Code one BER-TLV object."""
-    return _tag_bytes(tag) + ber_length(len(value)) + value
+    length = len(value)
+    if length < 0x80 and tag < 0x100:  # nearly all objects
+        return bytes((tag, length)) + value
+    return tag_bytes(tag) + ber_length(length) + value
 
 
 def dgi(tag: int, value: bytes) -> bytes:
@@ -222,11 +227,17 @@ def read_comprehension_header(data: bytes, at: int, end: int) -> tuple[int, int,
 
 def split_comprehension(data: bytes) -> list[Tlv]:
     """Split COMPREHENSION-TLV objects; tags come without the comprehension-required bit."""
+    data = bytes(data)
     objects: list[Tlv] = []
     at, end = 0, len(data)
     while at < end:
-        tag, start, at = read_comprehension_header(data, at, end)
-        objects.append(Tlv(tag, bytes(data[start:at])))
+        tag = data[at] & 0x7F
+        start = at + 2
+        if 0 < tag < 0x7F and start <= end and (length := data[at + 1]) < 0x80 and start + length <= end:
+            at = start + length  # one byte of tag, one of length: nearly all objects
+        else:
+            tag, start, at = read_comprehension_header(data, at, end)
+        objects.append(Tlv(tag, data[start:at]))
         if len(objects) > MAX_NODES:
             raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
     return objects

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from typing import NamedTuple
 
 from apdu.cat.catalogue import COMMANDS
 from apdu.cat.codes import Device, GeneralResult
@@ -11,9 +12,9 @@ from apdu.cat.comprehension import CommandDetails, DeviceIdentities, Result
 from apdu.cat.proactive import ProactiveCommand
 from apdu.cat.response import TerminalAnswer
 from apdu.errors import DecodeError, M2mError, MissingError
-from apdu.tlv.scan import read_comprehension_header, split
+from apdu.tlv.scan import Tlv, read_comprehension_header, split
 
-__all__ = ["Refusal", "addressed", "answer", "understand"]
+__all__ = ["Heard", "Refusal", "addressed", "answer", "understand"]
 
 
 class Refusal(M2mError):
@@ -31,31 +32,45 @@ def answer(
     return TerminalAnswer.to(command, Result(general, additional))
 
 
-def addressed(raw: bytes) -> ProactiveCommand:
-    """What all commands share; of a broken one at least the details, with which it can be answered."""
+class Heard(NamedTuple):
+    """A command that came: its bytes, and what all commands share."""
+
+    raw: bytes
+    common: ProactiveCommand
+    objects: Sequence[Tlv] | None
+    """None: they are not what all commands are made of."""
+
+
+def addressed(raw: bytes) -> Heard:
+    """Read what all commands share; of a broken one at least the details, with which it can be answered."""
     try:
-        return ProactiveCommand.from_tlv(raw)
+        objects = ProactiveCommand.objects(raw)
+        return Heard(raw, ProactiveCommand.from_objects(objects), objects)
     except DecodeError:
         start = 2 if raw[1:2] < b"\x80" else 3
         if raw[:1] != b"\xd0" or raw[start : start + 2] not in (b"\x81\x03", b"\x01\x03") or len(raw) < start + 5:
             raise
     details = CommandDetails.from_bytes(raw[start + 2 : start + 5])
-    return ProactiveCommand(details=details, devices=DeviceIdentities(Device.UICC, Device.TERMINAL))
+    common = ProactiveCommand(details=details, devices=DeviceIdentities(Device.UICC, Device.TERMINAL))
+    return Heard(raw, common, None)
 
 
-def understand(raw: bytes, common: ProactiveCommand) -> tuple[ProactiveCommand, bool]:
+def understand(heard: Heard) -> tuple[ProactiveCommand, bool]:
     """The command in the class of its type, and whether objects were passed over that need not be comprehended.
 
     Objects that have to be comprehended and are not, or that say something impossible: 32; one that is missing: 36.
     """
-    declared = COMMANDS.get(common.details.type)
+    declared = COMMANDS.get(heard.common.details.type)
     if declared is None:
         raise Refusal(GeneralResult.TYPE_NOT_UNDERSTOOD)
+    objects = heard.objects
     try:
-        others = _others(split(raw)[0].value, declared.declared())
+        if objects is not None and declared.declares(tag for tag, _ in objects):
+            return declared.from_objects(objects), False
+        others = _others(split(heard.raw)[0].value, declared.declared())
         if any(others):
             raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)
-        return declared.from_tlv(raw), bool(others)
+        return declared.from_tlv(heard.raw), bool(others)
     except MissingError:
         raise Refusal(GeneralResult.VALUES_MISSING) from None
     except DecodeError:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["BIP_COMMANDS", "BipHandler", "carry_out"]
 
-BIP_COMMANDS: Final = (
-    CommandType.OPEN_CHANNEL,
-    CommandType.CLOSE_CHANNEL,
-    CommandType.RECEIVE_DATA,
-    CommandType.SEND_DATA,
-    CommandType.GET_CHANNEL_STATUS,
+BIP_COMMANDS: Final = frozenset(
+    (
+        CommandType.OPEN_CHANNEL,
+        CommandType.CLOSE_CHANNEL,
+        CommandType.RECEIVE_DATA,
+        CommandType.SEND_DATA,
+        CommandType.GET_CHANNEL_STATUS,
+    )
 )
 
 

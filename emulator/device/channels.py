@@ -8,7 +8,7 @@ card's affair. Nothing blocks: an answer that has to wait for a connection is gi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from apdu.cat.bip import ChannelStatus, CloseChannel, GetChannelStatus, OnChannel, OpenChannel, ReceiveData, SendData
@@ -256,7 +256,7 @@ class Channels:
         channel.announced = bool(left)
         whole = len(data) == command.length
         said = answer(command, GeneralResult.DONE if whole else GeneralResult.MISSING_INFORMATION)
-        return replace(said, channel_data=data, channel_data_length=min(left, _MANY))
+        return said.but(channel_data=data, channel_data_length=min(left, _MANY))
 
     def _send_data(self, command: SendData) -> TerminalAnswer | None:
         channel = self._channel(command)
@@ -285,7 +285,7 @@ class Channels:
     def _channel_status(self, command: GetChannelStatus) -> TerminalAnswer:
         channels = [self._open[number] for number in sorted(self._open)]
         states = [channel.status for channel in channels] or [ChannelStatus(0, False)]
-        return replace(answer(command), channel_status=tuple(state.to_bytes() for state in states))
+        return answer(command).but(channel_status=tuple(state.to_bytes() for state in states))
 
     def _channel(self, command: OnChannel) -> Channel:
         """The channel that is the destination of a command."""
@@ -330,11 +330,11 @@ def _opened(command: OpenChannel, channel: Channel) -> TerminalAnswer:
     smaller = channel.size != command.buffer_size
     said = answer(command, GeneralResult.DONE_WITH_MODIFICATION if smaller else GeneralResult.DONE)
     status = ChannelStatus(channel.number, channel.linked).to_bytes()
-    return replace(said, channel_status=(status,), bearer=command.bearer, buffer_size=channel.size)
+    return said.but(channel_status=(status,), bearer=command.bearer, buffer_size=channel.size)
 
 
 def _sent(command: ProactiveCommand, channel: Channel) -> TerminalAnswer:
-    return replace(answer(command), channel_data_length=min(channel.room, _MANY))
+    return answer(command).but(channel_data_length=min(channel.room, _MANY))
 
 
 def _news(channel: Channel) -> Iterator[EventDownload]:
@@ -349,7 +349,7 @@ def _news(channel: Channel) -> Iterator[EventDownload]:
         channel.announced = True
         length = min(len(link.received), _MANY)
         status = ChannelStatus(channel.number, True)
-        yield replace(EventDownload.of(Event.DATA_AVAILABLE), channel_status=status, channel_data_length=length)
+        yield EventDownload.of(Event.DATA_AVAILABLE).but(channel_status=status, channel_data_length=length)
     if channel.closed and not link.received and (channel.known_linked or channel.awaited):
         bearer = channel.bearer if channel.awaited else None
         channel.awaited, channel.known_linked = False, False
@@ -358,4 +358,4 @@ def _news(channel: Channel) -> Iterator[EventDownload]:
 
 def _status_event(channel: Channel, bearer: bytes | None) -> EventDownload:
     """Channel status; with the bearer when it is the outcome of a link made in the background (7.5.11.2)."""
-    return replace(EventDownload.of(Event.CHANNEL_STATUS), channel_status=channel.status, bearer=bearer)
+    return EventDownload.of(Event.CHANNEL_STATUS).but(channel_status=channel.status, bearer=bearer)

@@ -32,7 +32,7 @@ from apdu.sms.address import Address
 from apdu.sms.tpdu import Deliver, DeliverReport
 from apdu.trace import Clock
 from emulator.device import bip, events
-from emulator.device.answers import Refusal, addressed, understand
+from emulator.device.answers import Heard, Refusal, addressed, understand
 from emulator.device.bip import BIP_COMMANDS, BipHandler
 from emulator.device.handlers import HANDLERS, announced
 from emulator.device.link import CardLink
@@ -130,7 +130,7 @@ class Device:
         self.call: Address | None = None
         self._waiting: deque[Comprehension] = deque()
         self._retry_at = 0.0
-        self._held: tuple[float, bytes] | None = None
+        self._held: tuple[float, Heard] | None = None
         self._unfinished: tuple[ProactiveCommand, bool] | None = None
         self._poll_seconds = self.settings.poll
         self._polled_at = self.clock()
@@ -246,17 +246,17 @@ class Device:
     def carry_out(self, modem: Modem, raw: bytes) -> ProactiveCommand:
         """Deal with a command that was fetched, now or when its delay is over."""
         try:
-            common = addressed(raw)
+            heard = addressed(raw)
         except DecodeError as error:  # without its number nothing can be answered
             raise RemoteProtocolError(f"the card's proactive command cannot be read ({error})") from None
-        reaction = self.policy.reaction(common.details.type)
+        reaction = self.policy.reaction(heard.common.details.type)
         if reaction.silent:
-            self._done(common, None)
+            self._done(heard.common, None)
         elif reaction.delay:
-            self._held = (self.clock() + reaction.delay, raw)
+            self._held = (self.clock() + reaction.delay, heard)
         else:
-            self._carry_out(raw, common)
-        return common
+            self._carry_out(heard)
+        return heard.common
 
     def _fetch(self) -> bool:
         if not self.modem.pending or self.modem.outstanding:
@@ -267,12 +267,12 @@ class Device:
     def _answer_held(self) -> bool:
         if self._held is None or self.clock() < self._held[0]:
             return False
-        raw, self._held = self._held[1], None
-        self._carry_out(raw, addressed(raw))
+        heard, self._held = self._held[1], None
+        self._carry_out(heard)
         return True
 
-    def _carry_out(self, raw: bytes, common: ProactiveCommand) -> None:
-        command, said = self._work_out(raw, common)
+    def _carry_out(self, heard: Heard) -> None:
+        command, said = self._work_out(heard)
         if self._unfinished is None:
             self._respond(command, said)
 
@@ -290,16 +290,17 @@ class Device:
         self._respond(command, _shaded(command, said, partial))
         return True
 
-    def _work_out(self, raw: bytes, common: ProactiveCommand) -> tuple[ProactiveCommand, TerminalAnswer | None]:
+    def _work_out(self, heard: Heard) -> tuple[ProactiveCommand, TerminalAnswer | None]:
         """The answer that a command gets: what the policy says, or what its handler does."""
-        instead = self.policy.reaction(common.details.type).result
-        command = common
+        command = heard.common
+        kind = command.details.type
+        instead = self.policy.reaction(kind).result
         try:
-            command, partial = understand(raw, common)
+            command, partial = understand(heard)
             if instead is not None:
                 return command, TerminalAnswer.to(command, instead)
-            handler = HANDLERS.get(common.details.type)
-            if common.details.type in BIP_COMMANDS and self.bip is not None:
+            handler = HANDLERS.get(kind)
+            if kind in BIP_COMMANDS and self.bip is not None:
                 said = bip.carry_out(self, self.bip, command)
                 self._unfinished = (command, partial) if said is None else None
             elif handler is not None:

@@ -67,13 +67,13 @@ def timer_management(device: Device, command: TimerManagement) -> TerminalAnswer
         if not command.seconds:
             raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)
         timers.start(timer, command.seconds)
-        return replace(answer(command), timer=timer)
+        return answer(command).but(timer=timer)
     if action not in (TimerAction.DEACTIVATE, TimerAction.GET):
         raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)
     left = timers.stop(timer) if action == TimerAction.DEACTIVATE else timers.remaining(timer)
     if left is None:
-        return replace(answer(command, GeneralResult.TIMER_CONTRADICTION), timer=timer)
-    return replace(answer(command), timer=timer, timer_seconds=left)
+        return answer(command, GeneralResult.TIMER_CONTRADICTION).but(timer=timer)
+    return answer(command).but(timer=timer, timer_seconds=left)
 
 
 def provide_local_information(device: Device, command: ProvideLocalInformation) -> TerminalAnswer:

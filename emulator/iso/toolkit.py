@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from apdu.cat.comprehension import Device, DeviceIdentities, GeneralResult, Result
-from apdu.cat.proactive import ProactiveCommand, Refresh, RefreshMode, TerminalResponse
+from apdu.cat.proactive import ProactiveCommand, Refresh, RefreshMode, TerminalResponse, renumbered
 from apdu.cat.response import TerminalAnswer
 from apdu.cat.terminal import TerminalCapability, TerminalProfile
 from apdu.command.status import SW
@@ -55,6 +55,8 @@ class _Pending(NamedTuple):
     """A command, who wants to know how it went, and how often it was offered before."""
 
     command: ProactiveCommand
+    raw: bytes
+    """As it is handed out, but for its number."""
     done: Done | None = None
     answered: Answered | None = None
     offers: int = 0
@@ -112,11 +114,11 @@ class Toolkit:
 
         A terminal that does not announce the facility never gets the command (TS 102 223 5.2): `done` is told so.
         """
-        self._add(_Pending(command, done))
+        self._add(_Pending(command, command.encode(), done))
 
     def ask(self, command: ProactiveCommand, answered: Answered) -> None:
         """The same for a command whose response brings something along; also told when the response is broken."""
-        self._add(_Pending(command, answered=answered))
+        self._add(_Pending(command, command.encode(), answered=answered))
 
     def hold(self, held: bool) -> None:
         """Keep a reset back, or let it go: it would end what is under way (SGP.02 v4.2 3.4, a session in progress)."""
@@ -139,10 +141,10 @@ class Toolkit:
             raise CardError(0x6C00 | self.waiting & 0xFF)
         pending, self._queue = self._queue[0], self._queue[1:]
         self._number = self._number % _LAST_NUMBER + 1
-        command = pending.command.numbered(self._number)
-        self._fetched = pending._replace(command=command)
+        raw = renumbered(pending.raw, self._number)
+        self._fetched = pending
         self._announce()
-        return command.encode()
+        return raw
 
     def respond(self, data: bytes) -> None:
         """The terminal's response: 6A80 ends the session when it does not belong to the command, 6985 without one."""
@@ -151,9 +153,10 @@ class Toolkit:
             raise CardError(SW.CONDITIONS_OF_USE)
         self._announce()
         kind = TerminalResponse if pending.answered is None else TerminalAnswer
+        asked = (self._number, pending.command.details.type)
         try:
             response = kind.decode(data)
-            if response.details[:2] != pending.command.details[:2] or response.devices != _FROM_TERMINAL:
+            if response.details[:2] != asked or response.devices != _FROM_TERMINAL:
                 raise DecodeError("the response belongs to another command")
         except DecodeError:
             if pending.answered is not None:
@@ -175,7 +178,7 @@ class Toolkit:
             self.listener.polled()
 
     def _add(self, pending: _Pending) -> None:
-        if len(pending.command.encode()) > _MAX_LENGTH:
+        if len(pending.raw) > _MAX_LENGTH:
             raise EncodeError("a proactive command has at most 256 bytes")
         if self.profile is None or self.profile.supports(pending.command.details.type):
             self._enqueue(pending)
@@ -195,4 +198,4 @@ class Toolkit:
         if first is None or self.profile is None or self._fetched is not None:
             self.waiting = 0
         else:
-            self.waiting = 0 if self._held and first.asks_for_reset else len(first.command.encode())
+            self.waiting = 0 if self._held and first.asks_for_reset else len(first.raw)

@@ -69,7 +69,8 @@ def test_terminal_responses_of_real_terminals(capture: str, details: CommandDeta
 
 
 def test_terminal_response_is_built_without_a_tag_of_its_own() -> None:
-    response = TerminalResponse.to(Refresh.of(RefreshMode.UICC_RESET).numbered(7), Result(0x20, b"\x02"))
+    command = Refresh.of(RefreshMode.UICC_RESET).but(details=CommandDetails(7, 0x01, 0x04))
+    response = TerminalResponse.to(command, Result(0x20, b"\x02"))
     assert response.value() == bytes.fromhex("810307010482028281 83022002")
 
 

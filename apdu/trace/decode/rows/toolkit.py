@@ -221,7 +221,7 @@ def _response_detail(view: View) -> Iterator[Node]:
 # --- ENVELOPE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _UnknownEnvelope(Comprehension, tag=0x00, clause="TS 102 223 7", open=True):
     """An envelope of a kind that nothing here declares."""
 
