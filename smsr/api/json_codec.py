@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages as JSON (RFC 8259): the JSON binding, and what servers keep of calls and answers.
+
+Members have the names of the dataclasses' fields; those that have their default are left out. The head of a request is
+flat: `function_requester`, `function_call_identifier`, `validity_period`. Identifiers are text, bytes are hexadecimal,
+what an EUM signed is base64, times are ISO 8601 in UTC. Members that are not known, other types and texts that XML
+could not carry are refused. Keys whose value this server knows have no place here: they do not travel in clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+
+from apdu.errors import DecodeError, EncodeError
+from smsr.api.json_shapes import Shape, from_text, schema_of, shape_of
+from smsr.kit.oid import Oid
+
+__all__ = ["MAX_BYTES", "decode", "encode", "schemas"]
+
+T = TypeVar("T")
+
+MAX_BYTES: Final = 1 << 20
+"""Of one message."""
+
+
+def encode(message: object) -> bytes:
+    """A message, or a part of one; EncodeError when it holds what JSON does not carry, such as a time without zone."""
+    try:
+        return msgspec.json.encode(shape_of(type(message)).write(message))
+    except (TypeError, ValueError, UnicodeEncodeError) as error:
+        raise EncodeError(f"{type(message).__name__}: {error}") from None
+
+
+def decode(kind: type[T], data: bytes, requester: Oid | None = None) -> T:
+    """Read a message of this type; DecodeError says where it is wrong.
+
+    `requester` is who calls when a request does not say it.
+    """
+    if len(data) > MAX_BYTES:
+        raise DecodeError(f"{len(data)} bytes of JSON, at most {MAX_BYTES} are taken")
+    try:
+        wire = _decoder(shape_of(kind)).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DecodeError(str(error)) from None
+    except RecursionError:
+        raise DecodeError("nested too deeply") from None
+    if getattr(wire, "function_requester", True) is None:
+        if requester is None:
+            raise DecodeError("Object missing required field `function_requester`")
+        wire.function_requester = requester
+    try:
+        return cast(T, shape_of(kind).read(wire))
+    except OverflowError:
+        raise DecodeError("a time that UTC does not have") from None
+
+
+@cache
+def _decoder(shape: Shape) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape.wire, dec_hook=from_text)
+
+
+def schemas(kinds: Iterable[type]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    """JSON Schema 2020-12 of messages, for OpenAPI: a reference for each, and the components that they refer to."""
+    wires = [shape_of(kind).wire for kind in kinds]
+    return msgspec.json.schema_components(wires, schema_hook=schema_of, ref_template="#/components/schemas/{name}")
