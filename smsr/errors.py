@@ -9,7 +9,7 @@ from apdu.command.status import SW
 from apdu.errors import M2mError, StatusError
 from smsr.api.status import Code, ExecutionStatus, failed
 
-__all__ = ["Refused", "status_of"]
+__all__ = ["Refused", "is_definite", "status_of"]
 
 
 class Refused(M2mError):
@@ -54,3 +54,8 @@ def status_of(error: M2mError) -> ExecutionStatus:
         code, text = _MEANINGS.get(error.what, {}).get(error.sw, (Code.ISD_R_FAILED, ""))
         return failed(code, f"{text + ', ' if text else ''}{error}")
     return failed(Code.ISD_R_FAILED, str(error))
+
+
+def is_definite(error: M2mError) -> bool:
+    """Whether a failure leaves nothing open: the card refused, or was never told."""
+    return isinstance(error, (Refused, StatusError))

@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from apdu.ids import Eid
-from smsr.api.eis_parts import ProfileInfo
+from apdu.ids import Eid, Iccid
+from smsr.api.eis import Eis
+from smsr.api.eis_parts import ProfileInfo, ProfileState
 from smsr.api.functions import FUNCTIONS, Exchange, Function, Interface
 from smsr.api.grants import NotificationType, Plma
+from smsr.api.messages import Call
 from smsr.api.notifications import (
     Notification,
     PlmaNotification,
@@ -31,6 +33,10 @@ from smsr.views import PartnerRole
 __all__ = ["MemoryOutbox", "Notices", "Outbox"]
 
 _ROWS: Final = {(each.interface, each.name): each for each in FUNCTIONS if each.exchange is Exchange.NOTIFICATION}
+_SWITCHED: Final = {
+    ProfileState.ENABLED: NotificationType.PROFILE_ENABLED,
+    ProfileState.DISABLED: NotificationType.PROFILE_DISABLED,
+}
 
 
 class Outbox(Protocol):
@@ -63,8 +69,8 @@ class Notices:
         self._partners = partners
         self._clock = clock
 
-    def changed(self, kind: NotificationType, eid: Eid, profile: ProfileInfo, requester: Oid) -> None:
-        """Something was done to a profile."""
+    def changed(self, kind: NotificationType, eid: Eid, profile: ProfileInfo, asked_by: frozenset[Oid]) -> None:
+        """Something was done to a profile; `asked_by`: those who know already."""
         at = datetime.fromtimestamp(self._clock(), UTC)
         if kind is NotificationType.POL2_UPDATED:
             direct: ProfileNotification = Pol2Notification(
@@ -79,14 +85,28 @@ class Notices:
                 completion_timestamp=at, eid=eid, iccid=profile.iccid, mno_id=profile.mno_id
             )
         for listener in listeners(self._grants, profile, kind):
-            if listener != requester:
+            if listener not in asked_by:
                 self._outbox.tell(listener, _ROWS[Interface.ES4, kind], direct)
-        if requester in (profile.mno_id, profile.smdp_id) or muted(self._grants, profile, kind):
+        if profile.mno_id in asked_by or muted(self._grants, profile, kind):
             return
         if self._partners.get(profile.mno_id) is PartnerRole.MNO:
             self._outbox.tell(profile.mno_id, _ROWS[Interface.ES4, kind], direct)
         elif profile.smdp_id is not None:
             self._outbox.tell(profile.smdp_id, _ROWS[Interface.ES3, kind], relayed)
+
+    def compare(self, before: Eis, after: Eis, call: Call, target: Iccid | None) -> None:
+        """Tell what a call did to a card's profiles. Its answer tells the requester, and an SM-DP the operator."""
+        for old in before.profiles:
+            new = after.find(old.iccid)
+            if new is None and old.state in (ProfileState.DISABLED, ProfileState.ENABLED):
+                kind = NotificationType.PROFILE_DELETED
+            elif new is not None and new.state is not old.state and new.state in _SWITCHED:
+                kind = _SWITCHED[new.state]
+            else:
+                continue
+            through_smdp = old.iccid == target and call.requester == old.smdp_id
+            asked_by = frozenset((call.requester, old.mno_id) if through_smdp else (call.requester,))
+            self.changed(kind, before.eid, new or old, asked_by)
 
     def granted(self, plma: Plma) -> None:
         """A grant was set: its M2M SP hears of it."""

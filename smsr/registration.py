@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-
-from cryptography import x509
 
 from apdu.errors import DecodeError, SecurityError
 from apdu.ids import ECASD, ISD_R
@@ -19,10 +17,13 @@ from smsr.api.status import Code
 from smsr.api.transport_keys import has_wrapped_keys, unwrap_keys
 from smsr.errors import Refused
 from smsr.kit.oid import Oid
-from smsr.kit.x509 import CertificateExpired, EumCertificate, verify_eum
+from smsr.kit.x509 import CertificateExpired, EumCertificate
 from smsr.policy import check_rules
 
-__all__ = ["check_eis", "unwrapped"]
+__all__ = ["VerifyEum", "check_eis", "unwrapped"]
+
+VerifyEum = Callable[[bytes, float], EumCertificate]
+"""Verifies an EUM's certificate (DER) at a time; SecurityError."""
 
 
 def unwrapped(eis: Eis, transport: SecretKey | None) -> Eis:
@@ -37,9 +38,9 @@ def unwrapped(eis: Eis, transport: SecretKey | None) -> Eis:
         raise Refused(Code.EIS_INVALID, str(error), eis.eid) from None
 
 
-def check_eis(eis: Eis, eum: Oid, roots: Sequence[x509.Certificate], at: float) -> None:
+def check_eis(eis: Eis, eum: Oid, verify: VerifyEum, at: float) -> None:
     """Refused unless the EUM's chain, its signature, the card's certificate and the EIS itself are right."""
-    certificate = _verify_chain(eis, roots, at)
+    certificate = _verify_chain(eis, verify, at)
     _verify_signature(eis, certificate)
     if eis.info.eum_id != eum or certificate.oid not in (None, eum):
         raise Refused(Code.REQUESTER_NOT_ALLOWED, "the EIS is not the requester's", eis.info.eum_id)
@@ -47,9 +48,9 @@ def check_eis(eis: Eis, eum: Oid, roots: Sequence[x509.Certificate], at: float) 
     _check_contents(eis)
 
 
-def _verify_chain(eis: Eis, roots: Sequence[x509.Certificate], at: float) -> EumCertificate:
+def _verify_chain(eis: Eis, verify: VerifyEum, at: float) -> EumCertificate:
     try:
-        certificate = verify_eum(eis.signed.certificate, roots, at)
+        certificate = verify(eis.signed.certificate, at)
         certificate.check_eid(eis.eid)
     except CertificateExpired as error:
         raise Refused(Code.EUM_CERTIFICATE_EXPIRED, str(error)) from None

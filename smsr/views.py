@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from enum import Enum, unique
 
+from apdu.ids import Iccid
 from apdu.keys.secret import KeyType
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import EisKey, KeyComponent, Keyset, ProfileInfo, ProfileState, SecurityDomain
-from smsr.kit.oid import Oid
 
 __all__ = ["PartnerRole", "view_for"]
 
@@ -23,9 +24,9 @@ class PartnerRole(Enum):
     MNO = "MNO"
 
 
-def view_for(eis: Eis, requester: Oid, role: PartnerRole) -> Eis:
-    """The EIS as this requester may see it: own profiles, no keys, no audit trail."""
-    own = tuple(_shown(profile) for profile in eis.profiles if requester in (profile.mno_id, profile.smdp_id))
+def view_for(eis: Eis, iccids: Collection[Iccid], role: PartnerRole) -> Eis:
+    """The EIS as a partner may see it that manages these profiles: no others, no keys, no audit trail."""
+    own = tuple(_shown(profile) for profile in eis.profiles if profile.iccid in iccids)
     isd_r = _without_keys(eis.isd_r)
     if role is PartnerRole.MNO:  # hidden, but the schema demands a key set
         isd_r = replace(isd_r, keysets=tuple(Keyset(version=each.version) for each in isd_r.keysets))

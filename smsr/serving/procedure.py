@@ -18,6 +18,7 @@ from smsr.api.messages import Request, Response
 
 __all__ = ["Functions", "Interrupted", "Outcome", "Performer", "Procedure", "Step", "drive"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -70,7 +71,7 @@ class Functions(Protocol):
         ...
 
 
-def drive(procedure: Procedure[T], perform: Callable[[Step], Any]) -> T:
+def drive(procedure: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:
     """Run a procedure to its end in this thread; `perform` does a step and returns its result or raises M2mError."""
     try:
         step = next(procedure)

@@ -81,7 +81,7 @@ def test_install_enable_and_audit(way: Way | None, monkeypatch: pytest.MonkeyPat
     # and back
     assert air.smsr.disable_profile(air.profile(air.subscribers[2].iccid)).status.is_success
     assert air.present == 1
-    assert air.smsr.delete_profile(air.profile(air.subscribers[2].iccid)).status.is_success
+    assert air.smsr.delete_isdp(air.profile(air.subscribers[2].iccid)).status.is_success
     assert air.states() == {FIRST: "ENABLED"}
     check(air)
 

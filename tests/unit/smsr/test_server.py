@@ -487,7 +487,7 @@ def test_audit_believes_the_card(bench: Bench) -> None:
 
 def test_audit_of_another_card(bench: Bench) -> None:
     bench.card.certificate = bench.card.certificate[:-1] + b"\x00"
-    response = bench.smsr.audit_eis(AuditEisRequest(call=Call(MNO_OID), eid=EID))
+    response = bench.smsr.audit_eis(AuditEisRequest(call=Call(SM_DP_OID), eid=EID))
     assert response.status.code == Code.ECASD_CERTIFICATE.pair
 
 
@@ -508,12 +508,12 @@ def test_audit_of_some(bench: Bench) -> None:
     assert response.eis is not None
     assert [profile.iccid for profile in response.eis.profiles] == [ICCID_2]
     foreign = AuditEisRequest(call=Call(OTHER_MNO), eid=EID, iccids=(ICCID_2,))
-    assert bench.smsr.audit_eis(foreign).status.code == Code.PROFILE_NOT_ALLOWED.pair
+    assert bench.smsr.audit_eis(foreign).status.code == Code.PROFILES_NOT_ALLOWED.pair
 
 
 @pytest.mark.parametrize(
     "requester, iccids, keys",
-    [(SM_DP_OID, [ICCID], 1), (MNO_OID, [ICCID], 0), (OTHER_DP, [], 1), (OTHER_MNO, [], 0)],
+    [(SM_DP_OID, [ICCID], 1), (MNO_OID, [ICCID], 0), (OTHER_DP, [], 1)],
 )
 def test_views(bench: Bench, requester: Oid, iccids: list[object], keys: int) -> None:
     """offcard.md 4.8: own profiles only, no keys, no audit trail."""
