@@ -10,56 +10,86 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from apdu.ids import Eid, Iccid
 from smsr.api.status import Code
 from smsr.errors import Refused
 from smsr.kit.oid import Oid
 
-__all__ = ["LEASE", "Procedures"]
+__all__ = ["LEASE", "MemoryProcedureStore", "OpenProcedure", "ProcedureStore", "Procedures"]
 
 LEASE: Final = 900.0
 """Seconds that an owner may stay silent."""
 
 
-@dataclass(slots=True)
-class _Procedure:
+@dataclass(frozen=True, slots=True)
+class OpenProcedure:
+    """A procedure between two of its functions: whose, for which profile, until when (seconds since 1970)."""
+
     owner: Oid
     iccid: Iccid | None
     deadline: float
-    running: bool = True
+
+
+class ProcedureStore(Protocol):
+    """The procedures that are open, at most one for each card."""
+
+    def get(self, eid: Eid) -> OpenProcedure | None:
+        """That of a card."""
+        ...
+
+    def put(self, eid: Eid, procedure: OpenProcedure) -> None:
+        """Keep it, in the place of what was there."""
+        ...
+
+    def remove(self, eid: Eid) -> None:
+        """It is over; nothing happens when there is none."""
+        ...
+
+
+class MemoryProcedureStore:
+    """Keeps them in memory."""
+
+    def __init__(self) -> None:
+        self._open: dict[Eid, OpenProcedure] = {}
+
+    def get(self, eid: Eid) -> OpenProcedure | None:
+        """That of a card."""
+        return self._open.get(eid)
+
+    def put(self, eid: Eid, procedure: OpenProcedure) -> None:
+        """Keep it, in the place of what was there."""
+        self._open[eid] = procedure
+
+    def remove(self, eid: Eid) -> None:
+        """It is over."""
+        self._open.pop(eid, None)
 
 
 class Procedures:
-    """The open procedures of an SM-SR."""
+    """The open procedures of an SM-SR. What runs is known here only: it ends with the process."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], store: ProcedureStore | None = None) -> None:
         self._clock = clock
-        self._open: dict[Eid, _Procedure] = {}
+        self._store = store or MemoryProcedureStore()
+        self._running: set[Eid] = set()
 
     @contextmanager
     def step(self, eid: Eid, owner: Oid, iccid: Iccid | None = None, *, goes_on: bool = False) -> Iterator[None]:
         """One function of a procedure, a new one or the owner's own; it stays open if it `goes_on` and did not fail."""
-        current = self._open.get(eid)
-        if current is not None and self._blocks(current, owner, iccid):
+        current = self._store.get(eid)
+        mine = current is not None and (current.owner, current.iccid) == (owner, iccid)
+        if eid in self._running or (current is not None and not mine and self._clock() < current.deadline):
             raise Refused(Code.BUSY, subject_identifier=eid)
-        self._open[eid] = mine = _Procedure(owner, iccid, self._clock() + LEASE)
-        keep = current is not None and (current.owner, current.iccid) == (owner, iccid)
+        self._running.add(eid)
+        stays = mine  # a step that failed does not end the procedure: its owner cleans up
         try:
             yield
-        except BaseException:
-            if keep:
-                mine.running = False  # a step that failed does not end the procedure: its owner cleans up
-            else:
-                del self._open[eid]
-            raise
-        if goes_on:
-            mine.running = False
-        else:
-            del self._open[eid]
-
-    def _blocks(self, current: _Procedure, owner: Oid, iccid: Iccid | None) -> bool:
-        if current.running:
-            return True
-        return (current.owner, current.iccid) != (owner, iccid) and self._clock() < current.deadline
+            stays = goes_on
+        finally:
+            self._running.discard(eid)
+            if stays:
+                self._store.put(eid, OpenProcedure(owner, iccid, self._clock() + LEASE))
+            elif current is not None:
+                self._store.remove(eid)

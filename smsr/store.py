@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an SM-SR keeps its EIS."""
+"""Where an SM-SR keeps its EIS, and what operators grant."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Protocol
 
 from apdu.ids import Eid, Iccid
 from smsr.api.eis import Eis
+from smsr.api.grants import Onc, Plma
+from smsr.kit.oid import Oid
 
-__all__ = ["EisStore", "MemoryEisStore"]
+__all__ = ["EisStore", "GrantStore", "MemoryEisStore", "MemoryGrantStore"]
 
 
 class EisStore(Protocol):
@@ -33,6 +35,26 @@ class EisStore(Protocol):
 
     def __iter__(self) -> Iterator[Eis]:
         """All of them."""
+        ...
+
+
+class GrantStore(Protocol):
+    """PLMA by operator, M2M SP and profile type; ONC by operator and profile type."""
+
+    def set_plma(self, plma: Plma) -> None:
+        """Keep a grant, in the place of the one for the same three."""
+        ...
+
+    def plma(self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = "") -> tuple[Plma, ...]:
+        """The grants that fit; what is not named is any."""
+        ...
+
+    def set_onc(self, onc: Onc) -> None:
+        """Keep a configuration, in the place of the one for the same two."""
+        ...
+
+    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Onc, ...]:
+        """The configurations of an operator that fit; no type is any."""
         ...
 
 
@@ -72,3 +94,32 @@ class MemoryEisStore:
 
     def _index(self, eis: Eis) -> None:
         self._by_iccid.update((profile.iccid, eis.eid) for profile in eis.profiles)
+
+
+class MemoryGrantStore:
+    """Keeps them in memory."""
+
+    def __init__(self) -> None:
+        self._plma: dict[tuple[Oid, Oid, str], Plma] = {}
+        self._onc: dict[tuple[Oid, str], Onc] = {}
+
+    def set_plma(self, plma: Plma) -> None:
+        """Keep a grant, in the place of the one for the same three."""
+        self._plma[plma.mno_id, plma.m2m_sp_id, plma.profile_type] = plma
+
+    def plma(self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = "") -> tuple[Plma, ...]:
+        """The grants that fit; what is not named is any."""
+        wanted = (mno_id, m2m_sp_id, profile_type)
+        return tuple(self._plma[key] for key in sorted(self._plma) if _fits(key, wanted))
+
+    def set_onc(self, onc: Onc) -> None:
+        """Keep a configuration, in the place of the one for the same two."""
+        self._onc[onc.mno_id, onc.profile_type] = onc
+
+    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Onc, ...]:
+        """The configurations of an operator that fit; no type is any."""
+        return tuple(self._onc[key] for key in sorted(self._onc) if _fits(key, (mno_id, profile_type)))
+
+
+def _fits(key: tuple[str, ...], wanted: tuple[str | None, ...]) -> bool:
+    return all(not want or has == want for has, want in zip(key, wanted, strict=True))
