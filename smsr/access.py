@@ -18,9 +18,9 @@ from smsr.api.grants import PlmaOperation
 from smsr.api.messages import Call
 from smsr.api.status import Code
 from smsr.errors import Refused
-from smsr.grants import GrantStore, granted
+from smsr.grants import granted
 from smsr.kit.oid import Oid
-from smsr.store import EisStore
+from smsr.store import EisStore, GrantStore
 from smsr.views import PartnerRole, view_for
 
 __all__ = ["Access"]

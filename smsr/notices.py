@@ -10,52 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 from apdu.ids import Eid, Iccid
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import ProfileInfo, ProfileState
-from smsr.api.functions import FUNCTIONS, Exchange, Function, Interface
+from smsr.api.functions import FUNCTIONS, Exchange, Interface
 from smsr.api.grants import NotificationType, Plma
 from smsr.api.messages import Call
 from smsr.api.notifications import (
-    Notification,
     PlmaNotification,
     Pol2Notification,
     ProfileNotification,
     RelayedPol2Notification,
     RelayedProfileNotification,
 )
-from smsr.grants import GrantStore, listeners, muted
+from smsr.grants import listeners, muted
 from smsr.kit.oid import Oid
+from smsr.serving.outbox import Outbox
+from smsr.store import GrantStore
 from smsr.views import PartnerRole
 
-__all__ = ["MemoryOutbox", "Notices", "Outbox"]
+__all__ = ["Notices"]
 
 _ROWS: Final = {(each.interface, each.name): each for each in FUNCTIONS if each.exchange is Exchange.NOTIFICATION}
 _SWITCHED: Final = {
     ProfileState.ENABLED: NotificationType.PROFILE_ENABLED,
     ProfileState.DISABLED: NotificationType.PROFILE_DISABLED,
 }
-
-
-class Outbox(Protocol):
-    """Notifications on their way; what was told is kept with whatever else the call changed."""
-
-    def tell(self, receiver: Oid, function: Function, message: Notification) -> None:
-        """Send this, once, sooner or later."""
-        ...
-
-
-class MemoryOutbox:
-    """Keeps them in memory, for whoever looks."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[Oid, Function, Notification]] = []
-
-    def tell(self, receiver: Oid, function: Function, message: Notification) -> None:
-        """Send this."""
-        self.sent.append((receiver, function, message))
 
 
 class Notices:
@@ -86,13 +68,13 @@ class Notices:
             )
         for listener in listeners(self._grants, profile, kind):
             if listener not in asked_by:
-                self._outbox.tell(listener, _ROWS[Interface.ES4, kind], direct)
+                self._outbox.notify(listener, _ROWS[Interface.ES4, kind], direct)
         if profile.mno_id in asked_by or muted(self._grants, profile, kind):
             return
         if self._partners.get(profile.mno_id) is PartnerRole.MNO:
-            self._outbox.tell(profile.mno_id, _ROWS[Interface.ES4, kind], direct)
+            self._outbox.notify(profile.mno_id, _ROWS[Interface.ES4, kind], direct)
         elif profile.smdp_id is not None:
-            self._outbox.tell(profile.smdp_id, _ROWS[Interface.ES3, kind], relayed)
+            self._outbox.notify(profile.smdp_id, _ROWS[Interface.ES3, kind], relayed)
 
     def compare(self, before: Eis, after: Eis, call: Call, target: Iccid | None) -> None:
         """Tell what a call did to a card's profiles. Its answer tells the requester, and an SM-DP the operator."""
@@ -111,4 +93,4 @@ class Notices:
     def granted(self, plma: Plma) -> None:
         """A grant was set: its M2M SP hears of it."""
         message = PlmaNotification(completion_timestamp=datetime.fromtimestamp(self._clock(), UTC), plma=plma)
-        self._outbox.tell(plma.m2m_sp_id, _ROWS[Interface.ES4, NotificationType.PLMA_SETTING], message)
+        self._outbox.notify(plma.m2m_sp_id, _ROWS[Interface.ES4, NotificationType.PLMA_SETTING], message)

@@ -137,7 +137,7 @@ class Records:
     def set_plma(self, function: Function, request: SetPlmaRequest) -> Response:
         """SetPLMA: an operator's own grant; an SM-DP hands on those of its operators."""
         self._demand_own(function, request.call, request.plma.mno_id)
-        self._stores.grants.put_plma(request.plma)
+        self._stores.grants.set_plma(request.plma)
         self._context.notices.granted(request.plma)
         return Response(status=SUCCESS)
 
@@ -146,19 +146,19 @@ class Records:
         grants, requester = self._stores.grants, request.call.requester
         found = grants.plma(m2m_sp_id=request.m2m_sp_id, profile_type=request.profile_type)
         if function.interface is not Interface.ES3:
-            found = [each for each in found if requester in (each.mno_id, each.m2m_sp_id)]
-        return GetPlmaResponse(status=SUCCESS, plma=tuple(found))
+            found = tuple(each for each in found if requester in (each.mno_id, each.m2m_sp_id))
+        return GetPlmaResponse(status=SUCCESS, plma=found)
 
     def set_onc(self, function: Function, request: SetOncRequest) -> Response:
         """SetONC: which notifications an operator does not want."""
         self._demand_own(function, request.call, request.onc.mno_id)
-        self._stores.grants.put_onc(request.onc)
+        self._stores.grants.set_onc(request.onc)
         return Response(status=SUCCESS)
 
     def get_onc(self, function: Function, request: GetOncRequest) -> GetOncResponse:
         """GetONC: an operator's configurations."""
         found = self._stores.grants.onc(request.call.requester, request.profile_type)
-        return GetOncResponse(status=SUCCESS, onc=tuple(found))
+        return GetOncResponse(status=SUCCESS, onc=found)
 
     def _demand_own(self, function: Function, call: Call, mno_id: Oid) -> None:
         if function.interface is not Interface.ES3 and mno_id != call.requester:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from smsr.grants import GrantStore, MemoryGrantStore
-from smsr.notices import MemoryOutbox, Outbox
 from smsr.procedures import Procedures
-from smsr.store import EisStore, MemoryEisStore
+from smsr.serving.outbox import MemoryOutbox, Outbox
+from smsr.store import EisStore, GrantStore, MemoryEisStore, MemoryGrantStore
 
 __all__ = ["Stores"]
 
