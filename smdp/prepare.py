@@ -12,7 +12,7 @@ from apdu.profile.elements.element import ProfileElement
 from apdu.profile.elements.header import ProfileHeader
 from apdu.profile.package import decode_package, encode_package
 from apdu.profile.personalise import Personalisation, personalise
-from smdp.server import Order
+from smdp.installation import Order
 from smsr.api.eis_parts import NO_SUBSCRIPTION, SubscriptionAddress
 from smsr.kit.oid import Oid
 

@@ -96,10 +96,6 @@ class ProfileStore(Protocol):
         """Any available profile of this type and owner."""
         ...
 
-    def reserved_by(self, operation: str) -> StoredProfile | None:
-        """The profile that an operation has reserved."""
-        ...
-
     def owners(self, profile_type: str) -> frozenset[Oid]:
         """Who has profiles of this type, in whatever state."""
         ...
@@ -146,10 +142,6 @@ class MemoryProfileStore:
         """Any available profile of this type and owner."""
         wanted = (profile_type, mno_id, StockState.AVAILABLE)
         return next((each for each in self if (each.profile_type, each.mno_id, each.state) == wanted), None)
-
-    def reserved_by(self, operation: str) -> StoredProfile | None:
-        """The profile that an operation has reserved."""
-        return next((each for each in self if operation and each.operation == operation), None)
 
     def owners(self, profile_type: str) -> frozenset[Oid]:
         """Who has profiles of this type, in whatever state."""

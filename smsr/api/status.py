@@ -73,6 +73,14 @@ class Code(Enum):
     ECASD_CERTIFICATE_EXPIRED = StatusCode("8.5.2", "6.3"), "the eUICC's certificate is not valid at this time"
     EIS_INVALID = StatusCode("8.6", "2.1"), "the EIS contradicts itself or cannot be read"  # (U)
     EIS_NOT_ALLOWED = StatusCode("8.6", "1.2"), "the requester may not see this EIS"
+    EUICC_UNSUITABLE = StatusCode("8.1", "3.1"), "the eUICC does not support what the profile needs"  # (U)
+    PROFILE_UNNAMED = StatusCode("8.2.1", "2.3"), "neither an ICCID nor a profile type"  # (U)
+    TYPE_NOT_ALLOWED = StatusCode("8.2.5", "1.2"), "the requester may not have profiles of this type"
+    TYPE_EXHAUSTED = StatusCode("8.2.5", "3.7"), "no profile of this type is left"  # (U)
+    TYPE_UNKNOWN = StatusCode("8.2.5", "3.9"), "the profile type is not known here"
+    SM_SR_UNKNOWN = StatusCode("8.7", "3.9"), "the SM-SR is not known here"
+    SM_SR_FAILED = StatusCode("8.7", "4.2"), "the SM-SR could not carry it out"  # (U)
+    SM_SR_INACCESSIBLE = StatusCode("8.7", "5.1"), "the SM-SR cannot be reached"  # (U)
 
     @property
     def pair(self) -> StatusCode:

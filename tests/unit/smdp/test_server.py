@@ -17,7 +17,7 @@ from apdu.script import ApduScript, Batch, ProfileScript
 from apdu.trace import Recorder
 from apdu.trace.events import FunctionEvent
 from smdp.errors import DownloadFailed, NotEligible
-from smdp.es3 import SendDataBearer
+from smdp.es3 import Es3Calls, SendDataBearer
 from smdp.keystore import MemoryKeyStore
 from smdp.server import Installation, Order, SmDp
 from smsr.api.eis import Eis
@@ -36,7 +36,7 @@ from smsr.api.messages import (
 from smsr.api.status import SUCCESS, Code, FunctionFailed, failed
 from smsr.kit.soap.signature import Signer
 from smsr.kit.x509 import CertificateExpired
-from tests.unit.kit.world import EID, MNO_OID, NOW, VALIDITY, world
+from tests.unit.kit.world import EID, MNO_OID, NOW, SM_DP_OID, SM_SR_OID, VALIDITY, world
 from tests.unit.smsr.bench import ICCID, MEMORY, Bench, make_eis
 
 KEYS = KeySet(0x30, SecretKey(bytes(16)), SecretKey(bytes(16)), SecretKey(bytes(16)))
@@ -274,24 +274,29 @@ def _tlv(target: Aid) -> ProfileScript[None]:
     yield Batch(target, (b"\x84\x00",))
 
 
+def _bearer() -> SendDataBearer:
+    calls = Es3Calls(requester=SM_DP_OID, receiver=SM_SR_OID, operation="bearer")
+    return SendDataBearer(calls, EID, Aid.isd_p(0x10))
+
+
 def test_targets_that_it_does_not_reach(bench: _Bench) -> None:
-    bearer = SendDataBearer(bench.smsr, bench.smdp.call, EID, Aid.isd_p(0x10))
+    bearer, run = _bearer(), bench.smdp.run
     with pytest.raises(LocalProtocolError):
-        bearer.run(_apdu(Aid.isd_p(0x10)))
+        run(bearer.run(_apdu(Aid.isd_p(0x10))))
     with pytest.raises(LocalProtocolError):
-        bearer.run_profile(_tlv(ISD_R))
+        run(bearer.run_profile(_tlv(ISD_R)))
     with pytest.raises(FunctionFailed, match=r"ES3.SendData: FAILED 8.3.1/3.9"):
-        bearer.run_profile(_tlv(Aid.isd_p(0x10)))
+        run(bearer.run_profile(_tlv(Aid.isd_p(0x10))))
 
 
 def test_answers_of_the_sm_sr_that_are_none(bench: _Bench) -> None:
-    bearer = SendDataBearer(bench.smsr, bench.smdp.call, EID, Aid.isd_p(0x10))
+    bearer, run = _bearer(), bench.smdp.run
     for data in (b"\x84", b"\x22\x00", b"\xe3\x00"):
         bench.smsr.replaced["send_data"] = lambda data=data: CardResponse(status=SUCCESS, data=data)  # type: ignore[misc]
         with pytest.raises(DecodeError):
-            bearer.run_profile(_tlv(Aid.isd_p(0x10)))
+            run(bearer.run_profile(_tlv(Aid.isd_p(0x10))))
         with pytest.raises(DecodeError):
-            bearer.run(_apdu(ISD_R))
+            run(bearer.run(_apdu(ISD_R)))
 
 
 def test_keys_are_replaced_by_version() -> None:

@@ -45,11 +45,8 @@ def test_a_profile_is_moved_from_what_it_is_now(store: ProfileStore) -> None:
     reserved = replace(PROFILE, state=StockState.RESERVED, operation="one", eid=EID, smsr_id=SM_SR_OID)
     assert store.swap(PROFILE, reserved)
     assert not store.swap(PROFILE, replace(reserved, operation="two"))
-    assert store.reserved_by("one") == reserved
-    assert store.reserved_by("two") is None
     assert store.swap(reserved, reserved.available())
     assert store.get(ICCID) == PROFILE
-    assert store.reserved_by("") is None
     assert not store.swap(replace(PROFILE, iccid=ICCID_2), reserved)
 
 
