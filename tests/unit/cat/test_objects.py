@@ -26,7 +26,7 @@ _BYTE = st.integers(0, 255)
 _DETAILS = st.builds(CommandDetails, _BYTE, _BYTE, _BYTE)
 _DEVICES = st.builds(DeviceIdentities, _BYTE, _BYTE)
 _HEAD = {"details": _DETAILS, "devices": _DEVICES}
-_DATA = st.binary(max_size=300)
+_DATA = st.binary(max_size=20) | st.binary(min_size=100, max_size=300)
 _TEXTS = st.builds(TextString, st.sampled_from((0x04, 0x08)), st.binary(min_size=1, max_size=200))
 _OBJECTS: dict[type[Comprehension], st.SearchStrategy[Comprehension]] = {
     SendData: st.builds(SendData, **_HEAD, data=_DATA, icon=st.none() | _DATA),
@@ -112,9 +112,10 @@ def _outcome(split: Callable[[bytes], list[Tlv]], data: bytes) -> list[Tlv] | st
 
 @given(
     st.lists(
-        st.tuples(st.integers(1, 0x7E), st.binary(max_size=300), st.booleans()).map(
+        st.tuples(st.integers(1, 0x7E), _DATA, st.booleans()).map(
             lambda parts: comprehension(parts[0], parts[1], required=parts[2])
         )
+        | st.sampled_from((b"\x00\x00", b"\x80\x00", b"\xff\x00", b"\x7f\x81\x02\x00", b"\x01\x82\x00\x00"))
         | st.binary(max_size=6),
         max_size=6,
     ).map(b"".join)
