@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The over-the-air side of an SM-SR put together.
 
-    ota = OverTheAir(store, transport, settings, keeper=…, entropy=…, clock=…)
-    transport.serve(number, ota.sms)                what cards send
-    AdminServer(ota.https, tick=ota.dispatcher.tick, …)   where they come to, and time
-    sm_sr.attach(eid, ota.bearer(eid, wait))        what they are told
+ota = OverTheAir(store, transport, settings, keeper=…, entropy=…, clock=…)
+transport.serve(number, ota.sms)                what cards send
+AdminServer(ota.https, tick=ota.dispatcher.tick, …)   where they come to, and time
+sm_sr.attach(eid, ota.bearer(eid, wait))        what they are told
 """
 
 from __future__ import annotations

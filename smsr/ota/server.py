@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin server: TCP around `AdminConnection`, with asyncio.
 
-    server = AdminServer(desk, entropy=…, clock=…)
-    await server.start("127.0.0.1", 0)
+server = AdminServer(desk, entropy=…, clock=…)
+await server.start("127.0.0.1", 0)
 """
 
 from __future__ import annotations
