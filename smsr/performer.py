@@ -48,6 +48,8 @@ class CardPerformer:
         self._lock = Lock()
         self._confirmed: dict[Eid, int] = {}
         self._resets: list[_Reset] = []
+        if ota is not None:
+            ota.notifications.concluded = lambda eid: self.tick()
 
     def perform(self, step: Step, done: Done) -> None:
         """Begin a step (Performer)."""
@@ -65,7 +67,7 @@ class CardPerformer:
             self._submit(self._ota, step.eid, task, done)
 
     def tick(self) -> None:
-        """Time has passed: end resets that are over."""
+        """Time has passed, or a card knows that it was heard: end resets that are over."""
         if self._ota is None or not self._resets:
             return
         confirmed, now = self._ota.notifications.confirmed, self._clock()
