@@ -26,7 +26,7 @@ from tools.entropy import SystemEntropy
 from tools.errors import ToolError
 from tools.pkidir.files import changing, new_folder, new_generation, write_public
 
-__all__ = ["LIST_DAYS", "REASONS", "ROLES", "Order", "initialise", "issue", "revoke", "write_list"]
+__all__ = ["LIST_DAYS", "REASONS", "ROLES", "Order", "initialise", "issue", "read_authority", "revoke", "write_list"]
 
 ROLES: Final = {"eum": ROLE_EUM, "sm-dp": ROLE_SM_DP, "sm-sr": ROLE_SM_SR, "operator": ROLE_OPERATOR}
 REASONS: Final = {
@@ -112,7 +112,7 @@ def revoke(path: Path, name: str, generation: int | None, reason: str, passphras
             known = read_list(each / "crl.pem")
             if serials <= known.entries.keys():
                 raise ToolError(f"the certificates of {name}, generation {found.name}, are revoked already")
-            ci = _authority(folder, f"{CI}/{each.name}", passphrase)
+            ci = read_authority(folder, f"{CI}/{each.name}", passphrase)
             _write_list(each, ci, {**entries, **known.entries}.values(), LIST_DAYS, known)
             return found
     raise ToolError(f"{found / 'tls.pem'} is issued by no CI of {path}")
@@ -123,7 +123,7 @@ def write_list(path: Path, days: int, passphrase: bytes | None) -> list[Path]:
     written: list[Path] = []
     with changing(path) as folder:
         for each in folder.generations(CI):
-            ci = _authority(folder, f"{CI}/{each.name}", passphrase)
+            ci = read_authority(folder, f"{CI}/{each.name}", passphrase)
             known = read_list(each / "crl.pem")
             _write_list(each, ci, known.entries.values(), days, known)
             written.append(each / "crl.pem")
@@ -167,7 +167,8 @@ def _write_list(
     write_public(folder / "crl.pem", made.crl.public_bytes(Encoding.PEM))
 
 
-def _authority(folder: PkiFolder, name: str, passphrase: bytes | None) -> Authority:
+def read_authority(folder: PkiFolder, name: str, passphrase: bytes | None) -> Authority:
+    """A CI or an EUM with its key, by party and generation (`eum/1`); OSError or M2mError."""
     certificate = read_certificate(folder.path / name / "x509.pem")
     oid = registered_id(certificate)
     key = FileKeys(folder.path, SystemEntropy(), passphrase).open(f"{name}/x509")
@@ -178,7 +179,7 @@ def _authority(folder: PkiFolder, name: str, passphrase: bytes | None) -> Author
 
 def _ci(folder: PkiFolder, passphrase: bytes | None) -> Authority:
     newest = folder.generations(CI)[-1]
-    return _authority(folder, f"{CI}/{newest.name}", passphrase)
+    return read_authority(folder, f"{CI}/{newest.name}", passphrase)
 
 
 def _issue_ci(folder: PkiFolder, oid: Oid, passphrase: bytes | None, days: int = CI_DAYS) -> Path:
