@@ -108,13 +108,11 @@ class TlsEngine:
         from OpenSSL import SSL
 
         data = bytearray()
-        try:
-            while len(piece := self._connection.bio_read(_PIECE)) == _PIECE:
-                data += piece
-            data += piece
-        except SSL.WantReadError:
-            pass
-        return bytes(data)
+        while True:
+            try:
+                data += self._connection.bio_read(_PIECE)
+            except SSL.WantReadError:
+                return bytes(data)
 
     # ---
 
