@@ -76,14 +76,19 @@ class Access:
             raise Refused(code, subject_identifier=iccid)
         return eis, profile
 
-    def view(self, function: Function, call: Call, eid: Eid) -> Eis:
-        """The EIS as the requester may see it: nothing at all to an operator that has no business with the card."""
+    def card(self, function: Function, call: Call, eid: Eid) -> Eis:
+        """A card's EIS, whole; refused to an operator that has no business with the card."""
         eis = self._known(eid)
-        role = self._partners[call.requester]
-        own = tuple(each.iccid for each in eis.profiles if self._manages(function, call, each))
-        if role is PartnerRole.MNO and not own:
+        if self._partners[call.requester] is PartnerRole.MNO and not self._own(function, call, eis):
             raise Refused(Code.EIS_NOT_ALLOWED, subject_identifier=eid)
-        return view_for(eis, own, role)
+        return eis
+
+    def view(self, function: Function, call: Call, eis: Eis) -> Eis:
+        """What the requester may see of an EIS."""
+        return view_for(eis, self._own(function, call, eis), self._partners[call.requester])
+
+    def _own(self, function: Function, call: Call, eis: Eis) -> tuple[Iccid, ...]:
+        return tuple(each.iccid for each in eis.profiles if self._manages(function, call, each))
 
     def _manages(self, function: Function, call: Call, profile: ProfileInfo) -> bool:
         if function.interface is Interface.ES3:

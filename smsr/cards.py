@@ -157,9 +157,9 @@ class Cards:
         return profile.state is switch.wanted
 
     def _auto_delete(self, eid: Eid, former: Iccid | None) -> CardProcedure[ExecutionStatus]:
-        """POL2 may want the profile that was disabled to go; failing that is a warning."""
+        """POL2 may want the profile that was disabled to go, unless all falls back on it; failing that is a warning."""
         left = self.known(eid).find(former) if former is not None else None
-        if left is None or left.state is not ProfileState.DISABLED or not auto_deletes(left):
+        if left is None or left.state is not ProfileState.DISABLED or left.fall_back or not auto_deletes(left):
             return SUCCESS
         try:
             yield from self.delete(eid, left)

@@ -75,4 +75,8 @@ class Context:
             self._record(record)
 
     def _record(self, record: AuditRecord) -> None:
-        self.stores.eis.put(with_record(self.cards.known(record.eid), record))
+        eis = self.cards.known(record.eid)
+        created = eis.find(record.iccid) if record.iccid and record.isd_p_aid is None else None
+        if created is not None:
+            record = replace(record, isd_p_aid=created.isd_p_aid)
+        self.stores.eis.put(with_record(eis, record))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import is_success
 from apdu.errors import DecodeError
+from apdu.ids import Eid
+from smsr.api.eis import Eis
 from smsr.api.eis_parts import Operation, ProfileInfo, ProfileState
 from smsr.api.functions import Function
 from smsr.api.messages import CardResponse, CreateIsdpRequest, CreateIsdpResponse, SendDataRequest
@@ -32,17 +34,25 @@ class Downloads:
     def create_isdp(
         self, function: Function, request: CreateIsdpRequest, interrupted: Interrupted | None
     ) -> CardProcedure[CreateIsdpResponse]:
-        """ES3.CreateISDP: an empty ISD-P for a profile to come."""
-        if interrupted is not None:
-            created = yield from self._created(request)
-            if created is not None:
-                return CreateIsdpResponse(status=SUCCESS, isd_p_aid=created.isd_p_aid)
+        """ES3.CreateISDP: an empty ISD-P for a profile to come.
+
+        One that is In-Creation already was begun and never answered, by the card or by a process that ended: then the
+        card is asked whether it is there.
+        """
         context, eis = self._context, self._cards.known(request.eid)
-        if context.stores.eis.owner_of(request.iccid) is not None:
+        begun = _begun(eis, request)
+        profile = begun or self._planned(eis, request)
+        with context.operation(request.call, eis, Operation.CREATE_ISDP, profile.iccid, goes_on=request.more_to_do):
+            if begun is None or not (yield from self._is_there(eis.eid, profile)):
+                yield from self._cards.create(eis.eid, profile)
+        return CreateIsdpResponse(status=SUCCESS, isd_p_aid=profile.isd_p_aid)
+
+    def _planned(self, eis: Eis, request: CreateIsdpRequest) -> ProfileInfo:
+        if self._context.stores.eis.owner_of(request.iccid) is not None:
             raise Refused(Code.ICCID_IN_USE, subject_identifier=request.iccid)
         if request.required_memory > eis.remaining_memory:
             raise Refused(Code.MEMORY, f"{request.required_memory} of {eis.remaining_memory} bytes", request.eid)
-        profile = ProfileInfo(
+        return ProfileInfo(
             iccid=request.iccid,
             isd_p_aid=free_aid(eis),
             mno_id=request.mno_id,
@@ -50,18 +60,10 @@ class Downloads:
             state=ProfileState.IN_CREATION,
             allocated_memory=request.required_memory,
         )
-        with context.operation(request.call, eis, Operation.CREATE_ISDP, profile.iccid, goes_on=request.more_to_do):
-            yield from self._cards.create(request.eid, profile)
-        return CreateIsdpResponse(status=SUCCESS, isd_p_aid=profile.isd_p_aid)
 
-    def _created(self, request: CreateIsdpRequest) -> CardProcedure[ProfileInfo | None]:
-        """What the card says of an ISD-P whose creation was begun by a process that ended."""
-        context, eis = self._context, self._cards.known(request.eid)
-        if eis.find(request.iccid) is None:
-            return None
-        with context.operation(request.call, eis, Operation.CREATE_ISDP, request.iccid, goes_on=request.more_to_do):
-            yield from self._cards.audit(request.eid)
-        return self._cards.known(request.eid).find(request.iccid)
+    def _is_there(self, eid: Eid, profile: ProfileInfo) -> CardProcedure[bool]:
+        yield from self._cards.audit(eid)
+        return self._cards.known(eid).find(profile.iccid) is not None
 
     def send_data(
         self, function: Function, request: SendDataRequest, interrupted: Interrupted | None
@@ -90,6 +92,15 @@ class Downloads:
             raise Refused(Code.SD_NOT_ALLOWED, str(error), request.sd_aid) from None
         answers = yield from self._cards.send_tlvs(request.eid, request.sd_aid, tlvs)
         return CardResponse(status=SUCCESS, data=b"".join(answers))
+
+
+def _begun(eis: Eis, request: CreateIsdpRequest) -> ProfileInfo | None:
+    """The entry of the same ISD-P, where nobody knows yet whether the card has it."""
+    entry = eis.find(request.iccid)
+    if entry is None or entry.state is not ProfileState.IN_CREATION:
+        return None
+    wanted = request.call.requester, request.mno_id, request.required_memory
+    return entry if (entry.smdp_id, entry.mno_id, entry.allocated_memory) == wanted else None
 
 
 def _card_response(request: SendDataRequest, responses: Sequence[ResponseApdu]) -> CardResponse:

@@ -3,7 +3,7 @@
 
 The operator of a profile hears what was done to it, unless it asked for it itself or its SM-DP did, which answers it;
 unless it configured not to (ONC). M2M SPs hear what the operator granted. An operator that has no access here is told
-through the SM-DP of the profile.
+through the SM-DP of the profile. A function that fails half-way tells all of them: its answer does not say what it did.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from apdu.ids import Eid, Iccid
+from apdu.ids import Eid
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import ProfileInfo, ProfileState
 from smsr.api.functions import FUNCTIONS, Exchange, Interface
 from smsr.api.grants import NotificationType, Plma
-from smsr.api.messages import Call
+from smsr.api.messages import ProfileRequest
 from smsr.api.notifications import (
     PlmaNotification,
     Pol2Notification,
@@ -67,17 +67,20 @@ class Notices:
                 completion_timestamp=at, eid=eid, iccid=profile.iccid, mno_id=profile.mno_id
             )
         for listener in listeners(self._grants, profile, kind):
-            if listener not in asked_by:
+            if listener not in asked_by and listener != profile.mno_id and self._is(listener, PartnerRole.MNO):
                 self._outbox.notify(listener, _ROWS[Interface.ES4, kind], direct)
         if profile.mno_id in asked_by or muted(self._grants, profile, kind):
             return
-        if self._partners.get(profile.mno_id) is PartnerRole.MNO:
+        if self._is(profile.mno_id, PartnerRole.MNO):
             self._outbox.notify(profile.mno_id, _ROWS[Interface.ES4, kind], direct)
-        elif profile.smdp_id is not None:
+        elif profile.smdp_id is not None and self._is(profile.smdp_id, PartnerRole.SM_DP):
             self._outbox.notify(profile.smdp_id, _ROWS[Interface.ES3, kind], relayed)
 
-    def compare(self, before: Eis, after: Eis, call: Call, target: Iccid | None) -> None:
-        """Tell what a call did to a card's profiles. Its answer tells the requester, and an SM-DP the operator."""
+    def compare(self, before: Eis, after: Eis, answered: ProfileRequest | None) -> None:
+        """Tell what a function did to a card's profiles. Its answer tells the requester, and an SM-DP the operator.
+
+        None: the answer is that the function failed, and whoever it concerns has to be told what it did all the same.
+        """
         for old in before.profiles:
             new = after.find(old.iccid)
             if new is None and old.state in (ProfileState.DISABLED, ProfileState.ENABLED):
@@ -86,11 +89,23 @@ class Notices:
                 kind = _SWITCHED[new.state]
             else:
                 continue
-            through_smdp = old.iccid == target and call.requester == old.smdp_id
-            asked_by = frozenset((call.requester, old.mno_id) if through_smdp else (call.requester,))
-            self.changed(kind, before.eid, new or old, asked_by)
+            self.changed(kind, before.eid, new or old, _who_knows(old, answered))
 
     def granted(self, plma: Plma) -> None:
         """A grant was set: its M2M SP hears of it."""
         message = PlmaNotification(completion_timestamp=datetime.fromtimestamp(self._clock(), UTC), plma=plma)
-        self._outbox.notify(plma.m2m_sp_id, _ROWS[Interface.ES4, NotificationType.PLMA_SETTING], message)
+        if self._is(plma.m2m_sp_id, PartnerRole.MNO):
+            self._outbox.notify(plma.m2m_sp_id, _ROWS[Interface.ES4, NotificationType.PLMA_SETTING], message)
+
+    def _is(self, party: Oid, role: PartnerRole) -> bool:
+        """Who is no partner here, or not any more, cannot be reached."""
+        return self._partners.get(party) is role
+
+
+def _who_knows(profile: ProfileInfo, answered: ProfileRequest | None) -> frozenset[Oid]:
+    """Those to whom the function's answer tells it."""
+    if answered is None:
+        return frozenset()
+    requester = answered.call.requester
+    through_smdp = answered.iccid == profile.iccid and requester == profile.smdp_id
+    return frozenset((requester, profile.mno_id) if through_smdp else (requester,))

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
-from apdu.ids import Iccid
+from apdu.errors import M2mError
+from apdu.ids import Eid, Iccid
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import Operation, Pol2Action, ProfileInfo, ProfileState
 from smsr.api.functions import Function, Interface
 from smsr.api.messages import AuditEisRequest, CardResponse, EisResponse, ProfileRequest
-from smsr.api.status import SUCCESS, Code
+from smsr.api.status import SUCCESS, Code, ExecutionStatus
 from smsr.cardsteps import CardProcedure, noted
 from smsr.context import Context
 from smsr.errors import Refused
@@ -40,20 +41,11 @@ class Platform:
     ) -> CardProcedure[CardResponse]:
         """EnableProfile: the enabled one is disabled."""
         eis, profile = self._profile(function, request)
-        former = eis.enabled.iccid if eis.enabled is not None else None
-        if interrupted is not None:
-            noted_former = interrupted.note.get(_FORMER)
-            former = Iccid.from_string(noted_former) if noted_former else None
-        else:
-            if profile.state is not ProfileState.DISABLED:
-                raise Refused(Code.WRONG_STATE, f"it is {profile.state}", profile.iccid)
-            demand(profile, Pol2Action.ENABLE)
-            demand(eis.enabled, Pol2Action.DISABLE)
-        with self._context.operation(request.call, eis, Operation.ENABLE, profile.iccid):
-            work = self._cards.enable(eis.eid, profile, former, interrupted=interrupted is not None)
-            status = yield from noted(work, {_FORMER: str(former or "")})
-        self._tell(_as_before(eis, former), request)
-        return CardResponse(status=status)
+        if interrupted is None:
+            _demand_enabling(profile, eis.enabled)
+        former = _enabled_before(eis, interrupted)
+        work = self._cards.enable(eis.eid, profile, former, interrupted=interrupted is not None)
+        return (yield from self._carry_out(Operation.ENABLE, request, _as_before(eis, former), work))
 
     def disable(
         self, function: Function, request: ProfileRequest, interrupted: Interrupted | None
@@ -62,30 +54,48 @@ class Platform:
         eis, profile = self._profile(function, request)
         if interrupted is None:
             _demand_disabling(profile)
-        with self._context.operation(request.call, eis, Operation.DISABLE, profile.iccid):
-            status = yield from self._cards.disable(eis.eid, profile, interrupted=interrupted is not None)
-        self._tell(_as_before(eis, profile.iccid), request)
-        return CardResponse(status=status)
+        former = _enabled_before(eis, interrupted)
+        work = self._cards.disable(eis.eid, profile, interrupted=interrupted is not None)
+        return (yield from self._carry_out(Operation.DISABLE, request, _as_before(eis, former), work))
 
     def delete(
         self, function: Function, request: ProfileRequest, interrupted: Interrupted | None
     ) -> CardProcedure[CardResponse]:
         """ES3.DeleteISDP, ES4.DeleteProfile: also the clean-up of a download that failed."""
         eis, profile = self._profile(function, request)
-        if profile.fall_back:
-            raise Refused(Code.EUICC_REFUSED, "it is the fall-back profile", profile.iccid)
-        demand(profile, Pol2Action.DELETE)
-        with self._context.operation(request.call, eis, Operation.DELETE, profile.iccid):
-            if interrupted is not None:
-                yield from self._cards.audit(eis.eid)
-            found = self._cards.known(eis.eid).find(profile.iccid)
-            if found is not None and found.state is ProfileState.ENABLED:
-                _demand_disabling(found)
-                yield from self._cards.disable(eis.eid, found)
-            if self._cards.known(eis.eid).find(profile.iccid) is not None:
-                yield from self._cards.delete(eis.eid, profile)
-        self._tell(eis, request)
-        return CardResponse(status=SUCCESS)
+        if interrupted is None:
+            _demand_deletion(profile)
+        former = _enabled_before(eis, interrupted)
+        work = self._delete(eis.eid, profile, interrupted)
+        return (yield from self._carry_out(Operation.DELETE, request, _as_before(eis, former), work))
+
+    def _delete(
+        self, eid: Eid, profile: ProfileInfo, interrupted: Interrupted | None
+    ) -> CardProcedure[ExecutionStatus]:
+        """Disable it where it is enabled; POL1 or POL2 may then want it to go before it is asked to."""
+        if interrupted is not None:
+            yield from self._cards.audit(eid)
+        found = self._cards.known(eid).find(profile.iccid)
+        if found is not None and found.state is ProfileState.ENABLED:
+            yield from self._cards.disable(eid, found)
+        if self._cards.known(eid).find(profile.iccid) is not None:
+            yield from self._cards.delete(eid, profile)
+        return SUCCESS
+
+    def _carry_out(
+        self, operation: Operation, request: ProfileRequest, before: Eis, work: CardProcedure[ExecutionStatus]
+    ) -> CardProcedure[CardResponse]:
+        """Do it, put it into the audit trail, and tell whom it concerns; also what a failed one did all the same."""
+        context, enabled = self._context, before.enabled
+        note = {_FORMER: str(enabled.iccid) if enabled is not None else ""}
+        with context.operation(request.call, before, operation, request.iccid):
+            try:
+                status = yield from noted(work, note)
+            except M2mError:
+                context.notices.compare(before, self._cards.known(before.eid), None)
+                raise
+        context.notices.compare(before, self._cards.known(before.eid), request)
+        return CardResponse(status=status)
 
     def audit(
         self, function: Function, request: AuditEisRequest, interrupted: Interrupted | None
@@ -95,16 +105,16 @@ class Platform:
         code = Code.PROFILES_NOT_ALLOWED if function.interface is Interface.ES4 else Code.PROFILE_NOT_ALLOWED
         for iccid in request.iccids:
             context.access.profile(function, call, request.eid, iccid, code)
-        context.access.view(function, call, request.eid)
-        with context.operation(call, self._cards.known(request.eid), Operation.AUDIT, None):
+        eis = context.access.card(function, call, request.eid)
+        with context.operation(call, eis, Operation.AUDIT, None):
             try:
                 yield from self._cards.audit(request.eid)
             except OutcomeUnknown as error:
                 raise Refused(Code.NO_RESPONSE, str(error), request.eid) from None
-        view = context.access.view(function, call, request.eid)
+        audited = self._cards.known(request.eid)
+        view = context.access.view(function, call, audited)
         wanted = tuple(each for each in view.profiles if not request.iccids or each.iccid in request.iccids)
-        last_audit = self._cards.known(request.eid).last_audit
-        return EisResponse(status=SUCCESS, eis=replace(view, profiles=wanted, last_audit=last_audit))
+        return EisResponse(status=SUCCESS, eis=replace(view, profiles=wanted, last_audit=audited.last_audit))
 
     def unsupported(self, function: Function, request: ProfileRequest, interrupted: Interrupted | None) -> NoReturn:
         """Functions whose part on the card is not there: the requester's rights are checked all the same."""
@@ -114,25 +124,44 @@ class Platform:
     def _profile(self, function: Function, request: ProfileRequest) -> tuple[Eis, ProfileInfo]:
         return self._context.access.profile(function, request.call, request.eid, request.iccid)
 
-    def _tell(self, before: Eis, request: ProfileRequest) -> None:
-        self._context.notices.compare(before, self._cards.known(request.eid), request.call, request.iccid)
+
+def _demand_enabling(profile: ProfileInfo, enabled: ProfileInfo | None) -> None:
+    demand(profile, Pol2Action.ENABLE)
+    if profile.state is not ProfileState.DISABLED:
+        raise Refused(Code.WRONG_STATE, f"it is {profile.state}", profile.iccid)
+    demand(enabled, Pol2Action.DISABLE)
 
 
 def _demand_disabling(profile: ProfileInfo) -> None:
+    demand(profile, Pol2Action.DISABLE)
     if profile.state is not ProfileState.ENABLED:
         raise Refused(Code.WRONG_STATE, f"it is {profile.state}", profile.iccid)
     if profile.fall_back:
         raise Refused(Code.EUICC_REFUSED, "it is the fall-back profile", profile.iccid)
-    demand(profile, Pol2Action.DISABLE)
+
+
+def _demand_deletion(profile: ProfileInfo) -> None:
+    demand(profile, Pol2Action.DELETE)
+    if profile.state is ProfileState.ENABLED:  # it is disabled first
+        demand(profile, Pol2Action.DISABLE)
+    if profile.fall_back:
+        raise Refused(Code.EUICC_REFUSED, "it is the fall-back profile", profile.iccid)
+
+
+def _enabled_before(eis: Eis, interrupted: Interrupted | None) -> Iccid | None:
+    """Which profile was enabled when the function began."""
+    if interrupted is None:
+        return eis.enabled.iccid if eis.enabled is not None else None
+    noted_former = interrupted.note.get(_FORMER)
+    return Iccid.from_string(noted_former) if noted_former else None
 
 
 def _as_before(eis: Eis, enabled: Iccid | None) -> Eis:
     """The EIS as it was when this profile was enabled: an interrupted function may find it changed already."""
-    return replace(eis, profiles=tuple(_set(profile, profile.iccid == enabled) for profile in eis.profiles))
+    return replace(eis, profiles=tuple(_switched(each, each.iccid == enabled) for each in eis.profiles))
 
 
-def _set(profile: ProfileInfo, enabled: bool) -> ProfileInfo:
+def _switched(profile: ProfileInfo, enabled: bool) -> ProfileInfo:
     if enabled:
         return replace(profile, state=ProfileState.ENABLED)
-    changed = profile.state is ProfileState.ENABLED
-    return replace(profile, state=ProfileState.DISABLED) if changed else profile
+    return replace(profile, state=ProfileState.DISABLED) if profile.state is ProfileState.ENABLED else profile

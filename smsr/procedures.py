@@ -77,7 +77,10 @@ class Procedures:
 
     @contextmanager
     def step(self, eid: Eid, owner: Oid, iccid: Iccid | None = None, *, goes_on: bool = False) -> Iterator[None]:
-        """One function of a procedure, a new one or the owner's own; it stays open if it `goes_on` and did not fail."""
+        """One function of a procedure, a new one or the owner's own; it stays open if it `goes_on` and did not fail.
+
+        One that is given up half-way (GeneratorExit) leaves what is kept as it was: whoever takes it up begins there.
+        """
         current = self._store.get(eid)
         mine = current is not None and (current.owner, current.iccid) == (owner, iccid)
         if eid in self._running or (current is not None and not mine and self._clock() < current.deadline):
@@ -87,6 +90,9 @@ class Procedures:
         try:
             yield
             stays = goes_on
+        except GeneratorExit:
+            current, stays = None, False
+            raise
         finally:
             self._running.discard(eid)
             if stays:

@@ -20,6 +20,7 @@ from smsr.api.messages import (
     GetPlmaResponse,
     ProfileDownloadCompletedRequest,
     RegisterEisRequest,
+    RelayedGetOncRequest,
     Response,
     SetOncRequest,
     SetPlmaRequest,
@@ -78,7 +79,9 @@ class Records:
 
     def get_eis(self, function: Function, request: GetEisRequest) -> EisResponse:
         """GetEIS: the EIS as the requester may see it."""
-        return EisResponse(status=SUCCESS, eis=self._context.access.view(function, request.call, request.eid))
+        access = self._context.access
+        eis = access.card(function, request.call, request.eid)
+        return EisResponse(status=SUCCESS, eis=access.view(function, request.call, eis))
 
     def completed(self, function: Function, request: ProfileDownloadCompletedRequest) -> Response:
         """ES3.ProfileDownloadCompleted: the profile is there, disabled."""
@@ -100,8 +103,8 @@ class Records:
 
     def update_policy_rules(self, function: Function, request: UpdatePolicyRulesRequest) -> Response:
         """UpdatePolicyRules: the profile's own operator or SM-DP says which rules hold from now on."""
-        check_rules(request.pol2)
         eis, profile = self._own(function, request.call, request.eid, request.iccid)
+        check_rules(request.pol2)
         changed = replace(profile, pol2=request.pol2)
         self._change(eis, changed, request.call)
         self._tell(NotificationType.POL2_UPDATED, eis.eid, changed, request.call)
@@ -157,7 +160,8 @@ class Records:
 
     def get_onc(self, function: Function, request: GetOncRequest) -> GetOncResponse:
         """GetONC: an operator's configurations."""
-        found = self._stores.grants.onc(request.call.requester, request.profile_type)
+        mno_id = request.mno_id if isinstance(request, RelayedGetOncRequest) else request.call.requester
+        found = self._stores.grants.onc(mno_id, request.profile_type)
         return GetOncResponse(status=SUCCESS, onc=found)
 
     def _demand_own(self, function: Function, call: Call, mno_id: Oid) -> None:

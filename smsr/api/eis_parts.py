@@ -219,6 +219,11 @@ class SubscriptionAddress:
     imsi: Imsi | None = None
     msisdn: str = ""
 
+    def __post_init__(self) -> None:
+        text = self.msisdn
+        if text and not (3 <= len(text) <= 15 and text.isascii() and text.isdigit()):
+            raise DecodeError(f"an MSISDN has 3 to 15 digits, not {text[:20]!r}")
+
 
 NO_SUBSCRIPTION: Final = SubscriptionAddress()
 

@@ -34,6 +34,7 @@ __all__ = [
     "ProfileDownloadCompletedRequest",
     "ProfileRequest",
     "RegisterEisRequest",
+    "RelayedGetOncRequest",
     "Request",
     "Response",
     "SendDataRequest",
@@ -220,9 +221,16 @@ class SetOncRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetOncRequest(Request):
-    """ES3 and ES4A.GetONC; no profile type: any."""
+    """ES4A.GetONC; no profile type: any."""
 
     profile_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayedGetOncRequest(GetOncRequest):
+    """ES3.GetONC: for which operator the SM-DP asks."""
+
+    mno_id: Oid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

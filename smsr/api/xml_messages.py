@@ -112,6 +112,7 @@ BY_TYPE: Final[Mapping[type[Message], Rows]] = {
     m.GetPlmaRequest: (Field("M2m-sp-id", "m2m_sp_id", OID, OPTIONAL), _TYPE),
     m.SetOncRequest: (Field("Onc", "onc", _ONC),),
     m.GetOncRequest: (_TYPE,),
+    m.RelayedGetOncRequest: (_MNO, _TYPE),
     n.ProfileNotification: (ROW_EID, ROW_ICCID, _COMPLETION),
     n.RelayedProfileNotification: (ROW_EID, ROW_ICCID, _MNO, _COMPLETION),
     n.Pol2Notification: (ROW_EID, ROW_ICCID, Field("pol2", "pol2", POL2), _COMPLETION),

@@ -116,6 +116,7 @@ class PaperCard:
         self.isd_ps: dict[Aid, LifeCycle] = {}
         self.fall_back: Aid | None = None
         self.memory = MEMORY
+        self.granted: dict[Aid, int] = {}
         self.fault: Callable[[CommandApdu], int | RemoteProtocolError | None] = lambda command: None
         self.commands: list[CommandApdu] = []
         self.tlvs: list[bytes] = []
@@ -171,9 +172,10 @@ class PaperCard:
             assert isinstance(delete, DeleteObject)
             if delete.aid not in self.isd_ps:
                 return ResponseApdu(b"", 0x6A88)
-            if self.isd_ps[delete.aid] is LifeCycle.ENABLED:
+            if self.isd_ps[delete.aid] is LifeCycle.ENABLED or delete.aid == self.fall_back:
                 return ResponseApdu(b"", 0x6985)
             del self.isd_ps[delete.aid]
+            self.memory += self.granted.pop(delete.aid, 0)
             return ResponseApdu(b"\x00", OK)
         return ResponseApdu(b"", self._store(command))
 
@@ -206,6 +208,12 @@ class PaperCard:
             return ResponseApdu(b"", OK if install.application in self.isd_ps else 0x6A88)
         assert isinstance(install, InstallForInstallAndMakeSelectable)
         create = CreateIsdp.from_install(install)
+        if create.aid in self.isd_ps:
+            return ResponseApdu(b"", 0x6A80)
+        if create.memory > self.memory:
+            return ResponseApdu(b"", 0x6A84)
+        self.granted[create.aid] = create.memory
+        self.memory -= create.memory
         self.isd_ps[create.aid] = LifeCycle.SELECTABLE
         return ResponseApdu(b"\x00", OK)
 

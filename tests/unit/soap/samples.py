@@ -177,6 +177,7 @@ _REQUESTS: Final[dict[type[Message], Values]] = {
     m.GetPlmaRequest: _PLMA_QUERIES,
     m.SetOncRequest: [{"onc": _ONC}],
     m.GetOncRequest: _ONC_QUERIES,
+    m.RelayedGetOncRequest: [{**each, "mno_id": MNO_OID} for each in _ONC_QUERIES],
     es2.GetEisRequest: [{"eid": EID, **_SR}],
     es2.AuditEisRequest: [{"eid": EID, **_SR}, {"eid": EID, "iccids": (ICCID, ICCID_2), **_SR}],
     es2.DownloadProfileRequest: [
