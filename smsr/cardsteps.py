@@ -105,6 +105,10 @@ class Reach:
         """A card cannot be reached any more."""
         self._bearers.pop(eid, None)
 
+    def has(self, eid: Eid) -> bool:
+        """Whether a card is in reach."""
+        return eid in self._bearers
+
     def perform(self, step: CardStep) -> Any:
         """Do a step and wait for its end; M2mError."""
         bearer = self._bearers.get(step.eid)

@@ -78,10 +78,12 @@ class _Lines:
     """The operator's subscribers: who has which number."""
 
     profiles: dict[Address, PreparedProfile] = field(default_factory=dict)
+    numbers: dict[Imsi, Address] = field(default_factory=dict)
 
-    def number(self, imsi: Imsi) -> Address | None:
-        """The number of a subscriber."""
-        return next((number for number, profile in self.profiles.items() if profile.imsi == imsi), None)
+    def add(self, profile: PreparedProfile, number: Address) -> None:
+        """One more subscriber."""
+        self.profiles[number] = profile
+        self.numbers[profile.imsi] = number
 
 
 class Air:
@@ -145,7 +147,7 @@ class Air:
     def subscribe(self, profile: PreparedProfile, number: Address) -> None:
         """The network has one more subscriber."""
         self._auc.add(profile.subscriber)
-        self._lines.profiles[number] = profile
+        self._lines.add(profile, number)
         self.sms.connect(number, lambda tpdu: self._deliver(number, tpdu))
 
     def switch_on(self, link: CardLink) -> tuple[Device, bytes]:
@@ -183,7 +185,7 @@ class Air:
         device = self._device
         if device is None or device.identity is None or device.service is not LocationStatus.NORMAL:
             return None
-        return self._lines.number(device.identity.imsi)
+        return self._lines.numbers.get(device.identity.imsi)
 
     @property
     def linked(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from apdu.aka.algorithm import AlgorithmId
 from apdu.aka.milenage import STANDARD, MilenageConstants
 from apdu.aka.parameters import AlgorithmParameters
-from apdu.errors import DecodeError
+from apdu.errors import DecodeError, EncodeError
 from apdu.ids import Iccid, Imsi
 from apdu.keys.entropy import Entropy
 from apdu.profile.elements.authentication import DEFAULT_ROTATION, DEFAULT_XORING, AlgoParameter, PeAkaParameter
@@ -25,7 +25,8 @@ from apdu.profile.elements.files import File
 from apdu.profile.elements.header import ProfileHeader
 from apdu.profile.elements.template import TemplateElement
 from apdu.profile.package import decode_package, encode_package
-from apdu.profile.personalise import Personalisation, personalise
+from apdu.profile.personalise import Personalisation, personalise, record_length
+from apdu.sms.address import Address
 from emulator.network.auc import Subscriber
 from smdp.profiles import load_profile
 from tools.errors import ToolError, reason
@@ -41,6 +42,9 @@ _ALGORITHMS: Final[dict[int, str]] = {
     AlgorithmId.TEST: "XOR test algorithm",
 }
 _IMSI_SIZE: Final = 9
+_NUMBER_SIZE: Final = 14
+"""Bytes of a record of EF.MSISDN behind its alpha identifier (TS 31.102 4.2.26)."""
+_NUMBER_LENGTHS: Final = range(2, 12)
 _PIN1: Final = 0x01
 _ENABLED: Final = 0x01
 _CODES: Final = {0x0A: "ADM1", _PIN1: "PIN1", 0x81: "PIN2"}
@@ -116,7 +120,7 @@ def draw_profile(entropy: Entropy) -> PreparedProfile:
         domain_keys={name: entropy.draw(size) for name, size in _domain_keys(elements)},
     )
     prepared = personalise(elements, subscriber)
-    return _describe(encode_package(prepared), prepared, msisdn=subscriber.msisdn or "")
+    return _describe(encode_package(prepared), prepared)
 
 
 def _domain_keys(elements: Iterable[ProfileElement]) -> Iterator[tuple[tuple[int, int], int]]:
@@ -152,7 +156,7 @@ def read_profile(file: ProfileFile) -> PreparedProfile:
         raise ToolError(f"{file.name}: {error}") from None
 
 
-def _describe(package: bytes, elements: tuple[ProfileElement, ...], msisdn: str = "") -> PreparedProfile:
+def _describe(package: bytes, elements: tuple[ProfileElement, ...]) -> PreparedProfile:
     header = elements[0] if elements else None
     if not isinstance(header, ProfileHeader):
         raise DecodeError("a profile package begins with a profile header, tag A0")
@@ -166,7 +170,7 @@ def _describe(package: bytes, elements: tuple[ProfileElement, ...], msisdn: str 
         name=printable(header.profile_type or "unnamed profile", _MAX_NAME),
         elements=len(elements),
         iccid=Iccid(header.iccid),
-        msisdn=msisdn,
+        msisdn=_msisdn(elements[usim + 1 :]),
         subscriber=Subscriber(_imsi(application), _parameters(elements[usim + 1 :])),
         pin=_pin1(elements),
         codes=_codes(elements),
@@ -183,6 +187,20 @@ def _imsi(usim: TemplateElement) -> Imsi:
         return Imsi.from_ef(_content(usim.files.get("ef-imsi", ()), _IMSI_SIZE))
     except DecodeError:
         raise ToolError("the profile's USIM has no IMSI: personalise the profile first") from None
+
+
+def _msisdn(following: Iterable[ProfileElement]) -> str:
+    """Digits of the first number in EF.MSISDN; empty where there is none."""
+    for element in following:
+        if isinstance(element, TemplateElement) and element.kind == "opt-usim" and "ef-msisdn" in element.files:
+            try:
+                length = record_length(element, "ef-msisdn")
+                field = _content(element.files["ef-msisdn"], length)[-_NUMBER_SIZE:]
+                number = Address.from_bytes(field[1 : 1 + field[0]]).number if field[0] in _NUMBER_LENGTHS else ""
+            except (DecodeError, EncodeError):
+                return ""
+            return number if number.isdigit() else ""
+    return ""
 
 
 def _content(file: File, size: int) -> bytes:

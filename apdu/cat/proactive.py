@@ -36,7 +36,7 @@ class ProactiveCommand(Comprehension, tag=0xD0, clause="TS 102 223 6.6", open=Tr
 
 
 def renumbered(raw: bytes, number: int) -> bytes:
-    """A command as it was built, under another number: that stands first in what stands first (6.6)."""
+    """A command of at most 256 bytes, as it was built, under another number: that stands in its first object (6.6)."""
     at = 4 if raw[1] < 0x80 else 5  # D0, one or two bytes of length, 81 03
     return raw[:at] + bytes((number,)) + raw[at + 1 :]
 

@@ -22,7 +22,7 @@ from apdu.profile.elements.header import ProfileHeader
 from apdu.profile.elements.template import TemplateElement
 from apdu.profile.templates.registry import TEMPLATES
 
-__all__ = ["Personalisation", "msisdn_record", "personalise"]
+__all__ = ["Personalisation", "msisdn_record", "personalise", "record_length"]
 
 _NUMBER_BYTES: Final = 14
 """Bytes of an ADN record behind its alpha identifier (TS 31.102 4.2.26)."""
@@ -119,7 +119,7 @@ class _Worker:
             contents = {"ef-imsi": subscriber.imsi.ef_imsi, "ef-acc": access_class.to_bytes(2, "big")}
             return contents | ({"ef-iccid": subscriber.iccid.swapped} if element.kind == "iot" else {})
         if element.kind == "opt-usim" and subscriber.msisdn is not None and "ef-msisdn" in element.files:
-            return {"ef-msisdn": msisdn_record(subscriber.msisdn, _record_length(element, "ef-msisdn"))}
+            return {"ef-msisdn": msisdn_record(subscriber.msisdn, record_length(element, "ef-msisdn"))}
         return {}
 
     def authentication(self, element: PeAkaParameter) -> ProfileElement:
@@ -160,7 +160,7 @@ class _Worker:
         return replace(item, components=(replace(first, data=value), *rest))
 
 
-def _record_length(element: TemplateElement, name: str) -> int:
+def record_length(element: TemplateElement, name: str) -> int:
     """The record length that the package gives a file, else that of the template."""
     for item in element.files[name]:
         if isinstance(item, Fcp) and item.descriptor is not None and len(item.descriptor) == 4:

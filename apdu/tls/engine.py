@@ -108,11 +108,13 @@ class TlsEngine:
         from OpenSSL import SSL
 
         data = bytearray()
-        while True:
-            try:
-                data += self._connection.bio_read(_PIECE)
-            except SSL.WantReadError:
-                return bytes(data)
+        try:
+            while len(piece := self._connection.bio_read(_PIECE)) == _PIECE:
+                data += piece
+            data += piece
+        except SSL.WantReadError:
+            pass
+        return bytes(data)
 
     # ---
 

@@ -196,9 +196,8 @@ class Channels:
     def _turn(self) -> None:
         """Let the sockets work, and end what took too long."""
         self._waiting.turn()
-        now = self._clock()
         for channel in self._open.values():
-            if channel.link is not None and channel.connecting and now >= channel.patience_ends:
+            if channel.link is not None and channel.connecting and self._clock() >= channel.patience_ends:
                 channel.link.cut()
         self._leaving = [link for link in self._leaving if link.state is not LinkState.DOWN]
 

@@ -179,18 +179,15 @@ class Device:
 
     def step(self) -> bool:
         """Do one thing that is due; False when there is nothing to do now."""
-        return any(
-            work()
-            for work in (
-                self.registration.step,
-                self._answer_held,
-                self._fetch,
-                self._finish,
-                self._ask_channels,
-                self._expire,
-                self._send_envelope,
-                self._poll,
-            )
+        return (
+            self.registration.step()
+            or self._answer_held()
+            or self._fetch()
+            or self._finish()
+            or self._ask_channels()
+            or self._expire()
+            or self._send_envelope()
+            or self._poll()
         )
 
     def settle(self) -> list[Carried]:

@@ -121,8 +121,9 @@ class Registration:
         device = self._device
         assert device.network is not None
         now = _Told(device.service, device.network.place, device.network.technology)
-        unserved = now._replace(service=LocationStatus.NO_SERVICE)
-        before, self._told = self._told or unserved, now
+        if now == self._told:
+            return False
+        before, self._told = self._told or now._replace(service=LocationStatus.NO_SERVICE), now
         if before == now:
             return False
         told = False

@@ -61,6 +61,8 @@ class Link(ABC):
         self.received = bytearray()
         self.state = LinkState.CONNECTING
         self._waiting = waiting
+        self._watched = 0
+        """Events that are waited for."""
         self._socket: socket.socket | None = None
         self._open(target)
 
@@ -112,7 +114,9 @@ class Link(ABC):
         """End it now; what came can still be taken."""
         self.state = LinkState.DOWN
         if self._socket is not None:
-            self._waiting.watch(self._socket, 0, self._ready)
+            if self._watched:
+                self._waiting.watch(self._socket, 0, self._ready)
+                self._watched = 0
             self._socket.close()
             self._socket = None
         self._forget_unsent()
@@ -125,7 +129,9 @@ class Link(ABC):
         else:
             reads = self.state is LinkState.UP and self._has_room()
             events = (READ if reads else 0) | (WRITE if self.unsent else 0)
-        self._waiting.watch(self._socket, events, self._ready)
+        if events != self._watched:
+            self._waiting.watch(self._socket, events, self._ready)
+            self._watched = events
 
     def _ready(self, events: int) -> None:
         used = self._socket

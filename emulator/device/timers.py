@@ -49,8 +49,10 @@ class Timers:
 
     def expired(self) -> tuple[int, int] | None:
         """The timer that ended first, and the seconds since it was started; it is taken away."""
-        ended = sorted((end, timer) for timer, (_, end) in self._running.items() if end <= self._clock())
-        if not ended:
+        if not self._running:
             return None
-        timer = ended[0][1]
-        return timer, int(self._clock() - self._running.pop(timer)[0])
+        now = self._clock()
+        end, timer = min((end, timer) for timer, (_, end) in self._running.items())
+        if end > now:
+            return None
+        return timer, int(now - self._running.pop(timer)[0])

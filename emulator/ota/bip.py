@@ -35,8 +35,8 @@ _IMMEDIATELY: Final = 0x01
 _STORE: Final = 0x00
 _CHANNEL: Final = 0x20
 _LINK_DROPPED: Final = 0x05
-_MAX_DATAGRAM: Final = 2048
-"""Bytes that are put together as one datagram (D)."""
+_MAX_TOGETHER: Final = 2048
+"""Bytes that are put together before their user gets them: one datagram, or what has come of a stream (D)."""
 _MOST: Final = 0xFF
 """A channel data length: 255 or more."""
 _EVENTS: Final = frozenset((Event.DATA_AVAILABLE, Event.CHANNEL_STATUS))
@@ -113,6 +113,8 @@ class BipChannel:
 
     def send(self, data: bytes) -> None:
         """Send bytes, or one datagram, in pieces that fit a command."""
+        if not data:
+            return
         pieces = [data[at : at + MAX_PIECE] for at in range(0, len(data), MAX_PIECE)]
         last = len(pieces) - 1
         for number, piece in enumerate(pieces):
@@ -185,14 +187,15 @@ class BipChannel:
 
     def _received(self, answer: TerminalAnswer) -> None:
         self._busy = False
-        if not answer.result.performed:
+        if answer.result.performed:
+            data = answer.channel_data or b""
+            self._arrived = (answer.channel_data_length or 0) if data else 0
+            self._incoming += data
+        else:
             self._arrived, self._dropped = 0, True
-            self._next()
-            return
-        data = answer.channel_data or b""
-        self._arrived = (answer.channel_data_length or 0) if data else 0
-        self._incoming += data
-        if self._incoming and not (self._datagrams and self._arrived and len(self._incoming) < _MAX_DATAGRAM):
+            if self._datagrams:  # a part of one is none
+                self._incoming = b""
+        if self._incoming and not (self._arrived and len(self._incoming) < _MAX_TOGETHER):
             whole, self._incoming = self._incoming, b""
             self._user.received(whole)
         self._next()

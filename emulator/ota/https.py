@@ -7,7 +7,7 @@ one request to the next, so that neither endless chunks nor endless small record
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -123,17 +123,25 @@ class HttpsConnection:
         self._channel.close()
 
     def _write(self, tls: PskClient, request: Request) -> None:
+        """Header block, chunks and end, together in one record as far as they fit the largest."""
+        record = b""
+        for clear in self._written(request):
+            if record and len(record) + len(clear) > self._piece + _OVERHEAD:
+                tls.send(record)
+                record = b""
+            record += clear
+        tls.send(record)
+
+    def _written(self, request: Request) -> Iterator[bytes]:
         headers = list(request.headers)
         if request.body is not None:
             headers.append(("Transfer-Encoding", "chunked"))
         event = h11.Request(method="POST", target=request.target, headers=headers)
-        tls.send(self._http.send(event) or b"")
+        yield self._http.send(event) or b""
         body = request.body or b""
         for at in range(0, len(body), self._piece):
-            tls.send(self._http.send(h11.Data(body[at : at + self._piece])) or b"")
-        end = self._http.send(h11.EndOfMessage()) or b""
-        if end:
-            tls.send(end)
+            yield self._http.send(h11.Data(body[at : at + self._piece])) or b""
+        yield self._http.send(h11.EndOfMessage()) or b""
 
     # --- what the channel and the terminal say
 

@@ -85,6 +85,8 @@ class Notifications:
         self._pending: dict[Eid, Task[Any]] = {}
         self.watch: Callable[[Notification], None] = lambda notification: None
         """Told of every new one."""
+        self.concluded: Callable[[Eid], None] = lambda eid: None
+        """Told of every one that the card knows to be confirmed."""
 
     def confirmed(self, eid: Eid) -> int:
         """How many notifications of a card were confirmed since this object was made."""
@@ -144,6 +146,7 @@ class Notifications:
         if eis is not None:
             self._store.put(_without(eis, answer.deleted))
         self._confirmed[eid] = self.confirmed(eid) + 1
+        self.concluded(eid)
         return answer
 
 

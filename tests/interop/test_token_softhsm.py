@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -141,3 +143,31 @@ def test_what_is_wrong_is_said(token: TokenKeys, tmp_path: Path) -> None:
         with pytest.raises(TokenError, match=message):
             TokenKeys(module, label, pin)
     assert token.create("still works").sign(b"message")
+
+
+def test_a_folder_whose_signing_keys_are_in_the_token(token: TokenKeys, tmp_path: Path) -> None:
+    """`euicc pki` with --token: made, renewed and revoked there; openssl follows the chain; no file has such a key."""
+    path = tmp_path / "hsm.pki"
+    place = ("--token", softhsm_path(), "--token-label", "lab", "--token-pin-env", "TOKEN_PIN")
+
+    def run(*arguments: object, pin: str = PIN) -> str:
+        command = [sys.executable, "-c", "from tools.cli import main; main(prog_name='euicc')", "pki"]
+        environment = {**os.environ, "TOKEN_PIN": pin}
+        done = subprocess.run(
+            [*command, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.stdout if done.returncode == 0 else done.stderr
+
+    run("init", path, *place)
+    run("issue", path, "sm-sr", *place)
+    run("revoke", path, "sm-sr", "--generation", 1, *place)
+    assert {each.name for each in path.rglob("*.key")} == {"tls.key"}
+    assert "OK" in openssl("verify", "-CAfile", path / "ci/1/x509.pem", "-x509_strict", path / "sm-sr/2/tls.pem")
+    assert openssl("crl", "-noout", "-text", "-in", path / "ci/1/crl.pem").count("Serial Number:") == 2
+    assert "x509.key" in run("crl", path)  # without the token there is no such key
+    assert run("crl", path, *place, pin="") == "Error: the environment variable TOKEN_PIN is not set, or empty\n"
+    assert run("crl", path, *place, pin="1").startswith("Error: token 'lab': PinIncorrect")
+    assert "Error: token 'none'" in run("crl", path, "--token", softhsm_path(), "--token-label", "none", *place[-2:])
+    missing = run("crl", path, "--token", tmp_path / "none.so", *place[2:])
+    assert missing.startswith("Error: ")
+    assert missing.count("\n") == 1

@@ -32,6 +32,7 @@ from smsr.serving.paths import Kind, json_path, soap_path
 from smsr.serving.service import Binding, Operation, OperationState, ReplyTo
 from tests.unit.soap.samples import ADDRESSING, BINDING, samples
 from tools.pkidir.operations import initialise
+from tools.pkidir.vault import FILES
 
 __all__ = ["NAMES", "OIDS", "Lab", "StubService", "caller_name", "requests_of", "sample_of"]
 
@@ -133,7 +134,7 @@ class Lab:
     """A folder of certificates and the servers that run with it."""
 
     def __init__(self, path: Path) -> None:
-        initialise(path, None)
+        initialise(path, FILES)
         self.folder = PkiFolder(path)
         self.urls: dict[str, str] = {}
         self.services: dict[str, StubService] = {}

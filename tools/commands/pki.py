@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -13,6 +13,7 @@ from tools.jsonerror import json_option
 
 __all__ = ["pki"]
 
+F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 
 _ROLES: Final = ("eum", "sm-dp", "sm-sr", "operator")
@@ -29,6 +30,25 @@ _PASSPHRASE_ENV: Final = click.option(
     "--passphrase-env", metavar="NAME", help="The environment variable that holds the passphrase of the keys."
 )
 _DAYS: Final = click.IntRange(1, 36500)
+_TOKEN_OPTIONS: Final = (
+    click.option(
+        "--token",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="MODULE",
+        help="A PKCS#11 module: keys that sign are made and used in its token.",
+    ),
+    click.option("--token-label", default="euicc", show_default=True, metavar="LABEL", help="Which token."),
+    click.option(
+        "--token-pin-env", metavar="NAME", help="The environment variable that holds the PIN; asked for otherwise."
+    ),
+)
+
+
+def _key_options(command: F) -> F:
+    """Where the keys are, and what opens them."""
+    for option in (*reversed(_TOKEN_OPTIONS), _PASSPHRASE_ENV):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -42,26 +62,29 @@ def pki() -> None:
     euicc pki revoke lab.pki sm-sr --generation 1 --reason superseded
     euicc pki issue lab.pki mno-2 --role operator --oid 2.999.10.20
     euicc pki crl lab.pki                                     lists for another year
+    euicc pki init hsm.pki --token /usr/lib/softhsm/libsofthsm2.so --token-label lab
     """
 
 
 @pki.command()
 @_DIR
 @click.option("--passphrase", "ask", is_flag=True, help="Ask for a passphrase and put all keys under it.")
-@_PASSPHRASE_ENV
-def init(path: Path, ask: bool, passphrase_env: str | None) -> None:
+@_key_options
+def init(path: Path, ask: bool, **where: Any) -> None:
     """Make a test CI, and under it one party of each role.
 
     DIR appears when everything in it is written. Keys are readable by their owner only.
     """
+    from tools.pkidir.opening import opened
     from tools.pkidir.operations import initialise
 
-    if ask and passphrase_env:
+    if ask and where["passphrase_env"]:
         raise click.UsageError("give either --passphrase or --passphrase-env")
-    passphrase = _from_environment(passphrase_env)
+    passphrase = None
     if ask:
         passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True).encode()
-    initialise(path, passphrase)
+    with opened(**where, passphrase=passphrase) as vault:
+        initialise(path, vault)
     click.echo(f"{path}: CI, EUM, SM-DP, SM-SR, operator")
 
 
@@ -73,7 +96,7 @@ def init(path: Path, ask: bool, passphrase_env: str | None) -> None:
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Name or address that it serves on; repeatable.")
 @click.option("--eid-prefix", metavar="DIGITS", help="What the EIDs of a new EUM begin with.")
 @click.option("--days", type=_DAYS, metavar="N", help="For how long; 1825 otherwise, 7300 for the CI.")
-@_PASSPHRASE_ENV
+@_key_options
 def issue(
     path: Path,
     name: str,
@@ -82,18 +105,19 @@ def issue(
     hosts: tuple[str, ...],
     eid_prefix: str | None,
     days: int | None,
-    passphrase_env: str | None,
+    **where: Any,
 ) -> None:
     """Issue certificates with new keys.
 
     A NAME that is there gets a further generation, with role and object identifier as before: both are valid until the
     older one ends or is revoked. A new NAME needs --role and --oid. The NAME ci is a new root beside the old one.
     """
+    from tools.pkidir.opening import with_keys
     from tools.pkidir.operations import issue
     from tools.pkidir.options import Wanted
 
     wanted = Wanted(name, role, oid, hosts, eid_prefix)
-    made = _with_passphrase(passphrase_env, lambda given: issue(path, name, wanted.change, days, given))
+    made = with_keys(where, lambda vault: issue(path, name, wanted.change, days, vault))
     click.echo(f"{made}")
 
 
@@ -119,51 +143,24 @@ def show(path: Path, name: str | None, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @click.option("--generation", type=click.IntRange(1), metavar="N", help="Which, when the party has several.")
 @click.option("--reason", type=click.Choice(_REASONS), default="unspecified", show_default=True)
-@_PASSPHRASE_ENV
-def revoke(path: Path, name: str, generation: int | None, reason: str, passphrase_env: str | None) -> None:
+@_key_options
+def revoke(path: Path, name: str, generation: int | None, reason: str, **where: Any) -> None:
     """Revoke the certificates of one generation of a party, all of them."""
+    from tools.pkidir.opening import with_keys
     from tools.pkidir.operations import revoke
 
-    found = _with_passphrase(passphrase_env, lambda given: revoke(path, name, generation, reason, given))
+    found = with_keys(where, lambda vault: revoke(path, name, generation, reason, vault))
     click.echo(f"{found} is revoked")
 
 
 @pki.command()
 @_DIR
 @click.option("--days", type=_DAYS, default=365, show_default=True, metavar="N", help="For how long.")
-@_PASSPHRASE_ENV
-def crl(path: Path, days: int, passphrase_env: str | None) -> None:
+@_key_options
+def crl(path: Path, days: int, **where: Any) -> None:
     """Write the revocation lists anew, with the same entries: servers refuse lists whose time is over."""
+    from tools.pkidir.opening import with_keys
     from tools.pkidir.operations import write_list
 
-    for written in _with_passphrase(passphrase_env, lambda given: write_list(path, days, given)):
+    for written in with_keys(where, lambda vault: write_list(path, days, vault)):
         click.echo(f"{written}")
-
-
-def _from_environment(name: str | None) -> bytes | None:
-    import os
-
-    from tools.errors import ToolError
-
-    if name is None:
-        return None
-    value = os.environ.get(name)
-    if not value:
-        raise ToolError(f"the environment variable {name} is not set, or empty")
-    return value.encode()
-
-
-def _with_passphrase(name: str | None, action: Callable[[bytes | None], T]) -> T:
-    """Do it; when the keys turn out to be under a passphrase that was not given, ask for it at a terminal."""
-    import sys
-
-    from smsr.kit.keys import PassphraseNeeded
-    from tools.errors import ToolError
-
-    given = _from_environment(name)
-    try:
-        return action(given)
-    except PassphraseNeeded as error:
-        if not sys.stdin.isatty():
-            raise ToolError(f"{error}: name its environment variable with --passphrase-env") from None
-    return action(click.prompt("Passphrase", hide_input=True, err=True).encode())

@@ -10,12 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from smsr.kit.folder import CI, PkiFolder
 from tools.errors import ToolError, reason
 
-__all__ = ["changing", "check_folder", "new_folder", "new_generation", "write_public"]
+__all__ = ["Draft", "changing", "check_folder", "new_folder", "new_generation", "write_public"]
 
 _LOCK: Final = ".lock"
 _NEW: Final = ".new-"
@@ -65,13 +65,21 @@ def new_folder(path: Path) -> Iterator[PkiFolder]:
             raise ToolError(f"{path} cannot be made ({reason(error)}): name a folder that does not exist") from None
 
 
+class Draft(NamedTuple):
+    """A generation that is being made: where, and what it will be called."""
+
+    path: Path
+    label: str
+    """NAME/NUMBER."""
+
+
 @contextmanager
-def new_generation(folder: PkiFolder, name: str) -> Iterator[Path]:
+def new_generation(folder: PkiFolder, name: str) -> Iterator[Draft]:
     """The folder of a party's next certificates, which appears when everything in it is written."""
     party = folder.path / name
     number = 1 + max((int(each.name) for each in folder.generations(name)), default=0) if party.is_dir() else 1
     with _draft(folder.path) as draft:
-        yield draft
+        yield Draft(draft, f"{name}/{number}")
         made = not party.is_dir()
         party.mkdir(mode=0o755, exist_ok=True)
         try:

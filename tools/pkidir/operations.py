@@ -17,16 +17,16 @@ from cryptography.x509.oid import NameOID
 from apdu.keys.certificate import Role as CardRole
 from smsr.kit.crl import Revocation, RevocationList, issue_crl
 from smsr.kit.folder import CI, PARTY, PkiFolder, read_card_format, read_certificate, read_list
-from smsr.kit.keys import FileKeys
 from smsr.kit.oid import ROLE_EUM, ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
 from smsr.kit.pki import Authority, Validity, issue_ci, issue_eum, issue_identity, issue_server
 from smsr.kit.trust import ROLE_NAMES
 from smsr.kit.x509 import extension, registered_id, roles
 from tools.entropy import SystemEntropy
 from tools.errors import ToolError
-from tools.pkidir.files import changing, new_folder, new_generation, write_public
+from tools.pkidir.files import Draft, changing, new_folder, new_generation, write_public
+from tools.pkidir.vault import Vault
 
-__all__ = ["LIST_DAYS", "REASONS", "ROLES", "Order", "initialise", "issue", "revoke", "write_list"]
+__all__ = ["LIST_DAYS", "REASONS", "ROLES", "Order", "initialise", "issue", "read_authority", "revoke", "write_list"]
 
 ROLES: Final = {"eum": ROLE_EUM, "sm-dp": ROLE_SM_DP, "sm-sr": ROLE_SM_SR, "operator": ROLE_OPERATOR}
 REASONS: Final = {
@@ -67,20 +67,18 @@ _EVERYBODY: Final = tuple(
 )
 
 
-def initialise(path: Path, passphrase: bytes | None) -> None:
+def initialise(path: Path, vault: Vault) -> None:
     """A CI, and a party of each role."""
     if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
         raise ToolError(f"{path} exists: name a folder that does not, or an empty one")
     with new_folder(path) as folder:
-        _issue_ci(folder, Oid(f"{_ARC}.1"), passphrase)
-        ci = _ci(folder, passphrase)
+        _issue_ci(folder, Oid(f"{_ARC}.1"), vault)
+        ci = _ci(folder, vault)
         for order in _EVERYBODY:
-            _issue_party(folder, ci, order, PARTY_DAYS, passphrase)
+            _issue_party(folder, ci, order, PARTY_DAYS, vault)
 
 
-def issue(
-    path: Path, name: str, change: Callable[[Order | None], Order], days: int | None, passphrase: bytes | None
-) -> Path:
+def issue(path: Path, name: str, change: Callable[[Order | None], Order], days: int | None, vault: Vault) -> Path:
     """Certificates with new keys, for a new party or beside those that a party has; gives their folder.
 
     `change`: from what the newest certificates say to what the new ones shall.
@@ -88,16 +86,16 @@ def issue(
     if not PARTY.fullmatch(name):
         raise ToolError(f"{name!r} is no name for a party: small letters, digits and hyphens, 32 at most")
     with changing(path) as folder:
-        ci = _ci(folder, passphrase)
+        ci = _ci(folder, vault)
         if name == CI:
-            return _issue_ci(folder, ci.oid, passphrase, days or CI_DAYS)
+            return _issue_ci(folder, ci.oid, vault, days or CI_DAYS)
         known = name in folder.parties() and folder.generations(name)
         order = change(_order_of(folder, name) if known else None)
         _check_free(folder, order)
-        return _issue_party(folder, ci, order, days or PARTY_DAYS, passphrase)
+        return _issue_party(folder, ci, order, days or PARTY_DAYS, vault)
 
 
-def revoke(path: Path, name: str, generation: int | None, reason: str, passphrase: bytes | None) -> Path:
+def revoke(path: Path, name: str, generation: int | None, reason: str, vault: Vault) -> Path:
     """Put the certificates of one generation into the lists of the CI that issued them; gives their folder."""
     with changing(path) as folder:
         found = _chosen(folder, name, generation)
@@ -112,18 +110,18 @@ def revoke(path: Path, name: str, generation: int | None, reason: str, passphras
             known = read_list(each / "crl.pem")
             if serials <= known.entries.keys():
                 raise ToolError(f"the certificates of {name}, generation {found.name}, are revoked already")
-            ci = _authority(folder, f"{CI}/{each.name}", passphrase)
+            ci = read_authority(folder, f"{CI}/{each.name}", vault)
             _write_list(each, ci, {**entries, **known.entries}.values(), LIST_DAYS, known)
             return found
     raise ToolError(f"{found / 'tls.pem'} is issued by no CI of {path}")
 
 
-def write_list(path: Path, days: int, passphrase: bytes | None) -> list[Path]:
+def write_list(path: Path, days: int, vault: Vault) -> list[Path]:
     """Lists with the same entries for the next days."""
     written: list[Path] = []
     with changing(path) as folder:
         for each in folder.generations(CI):
-            ci = _authority(folder, f"{CI}/{each.name}", passphrase)
+            ci = read_authority(folder, f"{CI}/{each.name}", vault)
             known = read_list(each / "crl.pem")
             _write_list(each, ci, known.entries.values(), days, known)
             written.append(each / "crl.pem")
@@ -167,51 +165,53 @@ def _write_list(
     write_public(folder / "crl.pem", made.crl.public_bytes(Encoding.PEM))
 
 
-def _authority(folder: PkiFolder, name: str, passphrase: bytes | None) -> Authority:
+def read_authority(folder: PkiFolder, name: str, vault: Vault) -> Authority:
+    """A CI or an EUM with its key, by party and generation (`eum/1`); OSError or M2mError."""
     certificate = read_certificate(folder.path / name / "x509.pem")
     oid = registered_id(certificate)
-    key = FileKeys(folder.path, SystemEntropy(), passphrase).open(f"{name}/x509")
+    key = vault.open(folder.path, f"{name}/x509")
     if oid is None or key.public_key.key != certificate.public_key():
         raise ToolError(f"{folder.path / name}: certificate and key do not belong together")
     return Authority(oid, certificate, key)
 
 
-def _ci(folder: PkiFolder, passphrase: bytes | None) -> Authority:
+def _ci(folder: PkiFolder, vault: Vault) -> Authority:
     newest = folder.generations(CI)[-1]
-    return _authority(folder, f"{CI}/{newest.name}", passphrase)
+    return read_authority(folder, f"{CI}/{newest.name}", vault)
 
 
-def _issue_ci(folder: PkiFolder, oid: Oid, passphrase: bytes | None, days: int = CI_DAYS) -> Path:
-    ci = issue_ci("Test CI", oid, _validity(days), entropy=SystemEntropy())
+def _issue_ci(folder: PkiFolder, oid: Oid, vault: Vault, days: int = CI_DAYS) -> Path:
     with new_generation(folder, CI) as draft:
-        _write_authority(draft, ci, passphrase)
-        _write_list(draft, ci, (), LIST_DAYS)
+        ci = issue_ci("Test CI", oid, _validity(days), entropy=SystemEntropy(), key=vault.create(draft, "x509"))
+        _write_authority(draft, ci)
+        _write_list(draft.path, ci, (), LIST_DAYS)
     return folder.generations(CI)[-1]
 
 
-def _issue_party(folder: PkiFolder, ci: Authority, order: Order, days: int, passphrase: bytes | None) -> Path:
+def _issue_party(folder: PkiFolder, ci: Authority, order: Order, days: int, vault: Vault) -> Path:
     entropy, validity = SystemEntropy(), _within(ci, days)
     with new_generation(folder, order.name) as draft:
-        keys = FileKeys(draft, entropy, passphrase)
         if role := _CARD_ROLES.get(order.role):
-            server = issue_server(ci, role, order.name, order.oid, validity, entropy=entropy, hosts=order.hosts)
+            key = vault.create(draft, "card")
+            server = issue_server(
+                ci, role, order.name, order.oid, validity, entropy=entropy, hosts=order.hosts, key=key
+            )  # fmt: skip
             tls, tls_key = server.tls_certificate, server.tls_key
-            write_public(draft / "card.cert", server.certificate.encoded)
-            keys.keep("card", server.key)
+            write_public(draft.path / "card.cert", server.certificate.encoded)
         else:
             made = issue_identity(ci, order.role, order.name, order.oid, validity, entropy=entropy, hosts=order.hosts)
             tls, tls_key = made.certificate, made.key
         if order.role == ROLE_EUM:
-            eum = issue_eum(ci, order.name, order.oid, validity, entropy=entropy, ein=order.digits)
-            _write_authority(draft, eum, passphrase)
-        write_public(draft / "tls.pem", tls.public_bytes(Encoding.PEM))
-        keys.keep("tls", tls_key)
+            key = vault.create(draft, "x509")
+            eum = issue_eum(ci, order.name, order.oid, validity, entropy=entropy, ein=order.digits, key=key)
+            _write_authority(draft, eum)
+        write_public(draft.path / "tls.pem", tls.public_bytes(Encoding.PEM))
+        vault.files(draft.path).keep("tls", tls_key)
     return folder.generations(order.name)[-1]
 
 
-def _write_authority(draft: Path, authority: Authority, passphrase: bytes | None) -> None:
-    write_public(draft / "x509.pem", authority.certificate.public_bytes(Encoding.PEM))
-    FileKeys(draft, SystemEntropy(), passphrase).keep("x509", authority.key)
+def _write_authority(draft: Draft, authority: Authority) -> None:
+    write_public(draft.path / "x509.pem", authority.certificate.public_bytes(Encoding.PEM))
 
 
 def _order_of(folder: PkiFolder, name: str) -> Order:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from apdu.ids import Iccid
-from smdp.outbox import MemoryInbox
+from smdp.inbox import MemoryInbox
 from smdp.profiles.store import MemoryProfileStore, ProfileStore, StockState, StoredProfile, content_hash
 from tests.unit.kit.world import EID, MNO_OID, SM_SR_OID
 from tests.unit.smsr.bench import ICCID, ICCID_2, OTHER_MNO

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +37,37 @@ def changed(change: Callable[[ProfileElement], ProfileElement | None]) -> list[P
 
 def test_what_is_drawn_is_what_is_read() -> None:
     found = read_profile(ProfileFile("test", DRAWN.package))
-    assert replace(found, msisdn=DRAWN.msisdn) == DRAWN
+    assert found == DRAWN
+    assert re.fullmatch("999[0-9]{9}", found.msisdn)
     assert found.subscriber == DRAWN.subscriber
     assert (found.algorithm, found.pin) == ("Milenage", None)
     assert found.elements == len(ELEMENTS)
+
+
+@pytest.mark.parametrize(
+    "field, number",
+    [
+        ("0691947111F5", "4917115"),
+        ("0291F1", "1"),
+        ("FFFF", ""),
+        ("0191", ""),
+        ("0C91947111F5", ""),
+        ("0491A1F3F5", ""),
+        ("03911FF2", ""),
+    ],
+)
+def test_numbers_of_subscribers(field: str, number: str) -> None:
+    """A record without a number, or with one that nobody could dial, is none."""
+
+    def change(element: ProfileElement) -> ProfileElement:
+        if not isinstance(element, TemplateElement) or element.kind != "opt-usim":
+            return element
+        *parameters, record = element.files["ef-msisdn"]
+        assert isinstance(record, bytes)
+        content = record[:-14] + bytes.fromhex(field).ljust(14, b"\xff")
+        return replace(element, files=MappingProxyType({**element.files, "ef-msisdn": (*parameters, content)}))
+
+    assert read(changed(change)).msisdn == number
 
 
 def test_draws_differ_in_every_secret() -> None:

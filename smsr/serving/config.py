@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the configuration files of both servers have in common: TOML, every value checked before a server starts.
+
+    [server]                                   [[partner]]
+    name = "sm-sr"        its folder in pki    oid = "2.999.10.4"
+    pki = "lab.pki"                            role = "SM-DP"     EUM, SM-DP, SM-SR, operator
+    listen = "127.0.0.1:8443"                  url = "https://127.0.0.1:8444"
+    database = "sqlite:///sm-sr.db"            binding = "soap"   or json
+    master_key = "sm-sr.master"
+
+Paths are relative to the file. A setting that is not known is refused: a misspelt limit would be none.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from apdu.errors import M2mError
+from smsr.kit.oid import ROLE_EUM, ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
+
+__all__ = [
+    "ConfigError",
+    "Listen",
+    "PartnerConfig",
+    "ServerConfig",
+    "load_config",
+    "parse_listen",
+    "parse_loopback",
+    "passphrase_of",
+    "role_of",
+]
+
+T = TypeVar("T", bound=msgspec.Struct)
+Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+_MAX_FILE: Final = 1 << 20
+_ROLES: Final = {"EUM": ROLE_EUM, "SM-DP": ROLE_SM_DP, "SM-SR": ROLE_SM_SR, "operator": ROLE_OPERATOR}
+
+
+class ConfigError(M2mError):
+    """A configuration file cannot be used; the message names it and says what to change."""
+
+
+class Listen(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[server]"""
+
+    name: str
+    """The folder of its certificates in `pki`."""
+    pki: str
+    master_key: str
+    """The file with the key under which it keeps secrets; made by `euicc lab`, or with any 32 bytes in hexadecimal."""
+    listen: str = "127.0.0.1:8443"
+    url: str = ""
+    """Where others reach it; https:// and `listen` otherwise."""
+    database: str = "sqlite:///server.db"
+    plain: str = ""
+    """Where health and metrics are to be had without certificates: on this computer only."""
+    passphrase_env: str = ""
+    """The environment variable with the passphrase of its private keys."""
+    callbacks: tuple[str, ...] = ()
+    """Addresses that callbacks may go to besides those of partners."""
+    workers: Positive = 2
+    max_queue: Positive = 1000
+    """Calls that wait or run; more are told to come again."""
+    rate: Positive = 500
+    """Requests a second of one caller."""
+    lease: Seconds = 30.0
+    """Seconds after which the calls of a process that does not show itself are taken over by others."""
+
+
+class PartnerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[[partner]]"""
+
+    oid: str
+    role: Literal["EUM", "SM-DP", "SM-SR", "operator"]
+    name: str = ""
+    url: str = ""
+    """Where it is called; empty: it only calls."""
+    binding: Literal["json", "soap"] = "json"
+    transport_key: str = ""
+    """Of an EUM: the file with the AES-128 key, in hexadecimal, that the keys in its EIS come under."""
+
+
+def load_config(path: Path, kind: type[T]) -> T:
+    """Read a file; ConfigError."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_FILE).decode()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is no text in UTF-8") from None
+    try:
+        return msgspec.convert(tomllib.loads(text), kind)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse_listen(text: str, where: str) -> Listen:
+    """HOST:PORT; ConfigError names the setting."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) >= 1 << 16 or not host:
+        raise ConfigError(f"{where} = {text!r} is no HOST:PORT")
+    return Listen(host.strip("[]"), int(port))
+
+
+def parse_loopback(text: str, where: str) -> Listen:
+    """HOST:PORT of this computer; ConfigError."""
+    found = parse_listen(text, where)
+    try:
+        loopback = found.host == "localhost" or ip_address(found.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigError(f"{where} = {text!r} is no address of this computer: give 127.0.0.1:PORT")
+    return found
+
+
+def role_of(partner: PartnerConfig) -> Oid:
+    """The role that its certificate must name."""
+    return _ROLES[partner.role]
+
+
+def passphrase_of(server: ServerConfig) -> bytes | None:
+    """The passphrase of the private keys; None where the configuration names none."""
+    if not server.passphrase_env:
+        return None
+    value = os.environ.get(server.passphrase_env)
+    if value is None:
+        raise ConfigError(f"passphrase_env names {server.passphrase_env}, which is not in the environment")
+    return value.encode()
