@@ -21,7 +21,7 @@ from apdu.keys.secret import SecretKey
 from smdp.api import messages as es2
 from smsr.api import messages as m
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import EisKey, Keyset, Property, SignedInfo
+from smsr.api.eis_parts import EisKey, Keyset, Property, SignedInfo, SubscriptionAddress
 from smsr.api.functions import Message
 from smsr.api.json_codec import MAX_BYTES, decode, encode, schemas
 from smsr.api.notifications import ProfileNotification
@@ -62,6 +62,11 @@ _LEAVES: Final[dict[Any, st.SearchStrategy[Any]]] = {
         datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9.5))])
     ),
     SignedInfo: st.just(make_eis().signed),
+    SubscriptionAddress: st.builds(
+        SubscriptionAddress,
+        st.none() | st.text(string.digits, min_size=6, max_size=15).map(Imsi),
+        st.just("") | st.text(string.digits, min_size=3, max_size=15),
+    ),
     SecretKey: st.nothing(),
 }
 
