@@ -200,5 +200,5 @@ def _at_manufacture(profile: PreparedProfile, isd_p: Aid, parties: Parties) -> P
         smdp_id=parties.sm_dp.oid,
         state=ProfileState.ENABLED,
         fall_back=True,
-        subscription=SubscriptionAddress(profile.imsi, str(number_of(profile)).lstrip("+")),
+        subscription=SubscriptionAddress(profile.imsi, number_of(profile).number),
     )

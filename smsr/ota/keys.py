@@ -66,7 +66,7 @@ def numbers_of(eis: Eis) -> tuple[Address, ...]:
     profiles = sorted(eis.profiles, key=lambda profile: profile.state is not ProfileState.ENABLED)
     usable = (ProfileState.ENABLED, ProfileState.DISABLED)
     numbers = [profile.subscription.msisdn for profile in profiles if profile.state in usable]
-    return tuple(Address.of(f"+{number.lstrip('+')}") for number in dict.fromkeys(numbers) if number)
+    return tuple(Address.of(f"+{number}") for number in dict.fromkeys(numbers) if number)
 
 
 def _scp81(eis: Eis) -> list[Keyset]:

@@ -82,7 +82,7 @@ class Provisioner:
         air = self.air
         if air.eis.find_isd_p(SECOND) is None:  # ES3 would have entered it
             person = air.subscribers[2]
-            subscription = SubscriptionAddress(person.imsi, str(number_of(2)))
+            subscription = SubscriptionAddress(person.imsi, number_of(2).number)
             profile = ProfileInfo(
                 iccid=person.iccid,
                 isd_p_aid=SECOND,

@@ -43,7 +43,7 @@ def test_a_profile_over_the_air_into_a_card_that_pcscd_has(insert: Insert, way: 
             iccid=second.iccid,
             mno_id=parties.operator,
             package=second.package,
-            subscription=SubscriptionAddress(second.imsi, str(number_of(second)).lstrip("+")),
+            subscription=SubscriptionAddress(second.imsi, number_of(second).number),
         )
         servers.sm_dp.install(order)
         servers.sm_dp.enable(station.eid, second.iccid)

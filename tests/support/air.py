@@ -136,7 +136,7 @@ class Air:
             smdp_id=SM_DP_OID,
             state=ProfileState.ENABLED,
             fall_back=True,
-            subscription=SubscriptionAddress(self.subscribers[1].imsi, str(number_of(1))),
+            subscription=SubscriptionAddress(self.subscribers[1].imsi, number_of(1).number),
         )
         eis = signed_eis(self.made, self.everybody.eum, NOW)
         return replace(eis, profiles=(first,), smsr_id=SM_SR_OID)
@@ -258,7 +258,7 @@ class Air:
             mno_id=MNO_OID,
             package=person.package,
             attempts=attempts,
-            subscription=SubscriptionAddress(person.imsi, str(number_of(number))),
+            subscription=SubscriptionAddress(person.imsi, number_of(number).number),
         )
 
     def profile(self, iccid: Iccid) -> ProfileRequest:
