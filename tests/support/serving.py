@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from smdp.api.functions import FUNCTIONS as SM_DP_FUNCTIONS
 from smsr.api.functions import FUNCTIONS as SM_SR_FUNCTIONS
@@ -17,8 +22,9 @@ from smsr.api.json_codec import encode
 from smsr.api.messages import Call, Request, Response
 from smsr.api.notifications import Notification
 from smsr.api.status import SUCCESS
-from smsr.kit.folder import PkiFolder
+from smsr.kit.folder import PkiFolder, read_certificate
 from smsr.kit.oid import ROLE_EUM, ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
+from smsr.kit.pki import Authority, Identity
 from smsr.kit.soap.addressing import Endpoint
 from smsr.kit.tls import LiveTrust, client_context, server_context
 from smsr.serving.client import Client
@@ -207,6 +213,43 @@ class Lab:
         """What a party is told when it sends that."""
         sent = {"Content-Type": type, **(headers or {})}
         return self._talk(name).send(OIDS[server], "POST", self.urls[server] + path, sent, body)
+
+    def authority(self) -> Authority:
+        """The CI, with its key."""
+        certificate = read_certificate(self.folder.path / "ci/1/x509.pem")
+        return Authority(Oid("2.999.10.1"), certificate, FILES.files(self.folder.path / "ci/1").open("x509"))
+
+    def context_of(self, made: Identity, path: Path) -> ssl.SSLContext:
+        """For a client with a certificate that is not in the folder."""
+        (path / "tls.pem").write_bytes(made.certificate.public_bytes(Encoding.PEM))
+        form = PrivateFormat.PKCS8, NoEncryption()
+        (path / "tls.key").write_bytes(made.key.key.private_bytes(Encoding.PEM, *form))
+        context = ssl.create_default_context(cafile=self.folder.authorities()[0])
+        context.load_cert_chain(path / "tls.pem", path / "tls.key")
+        return context
+
+    def touch_lists(self) -> None:
+        """So that a server looks at everything again."""
+        for path in self.folder.lists():
+            os.utime(path)
+
+    def connect(self, name: str, server: str, timeout: float = 5) -> ssl.SSLSocket:
+        """A connection on which anything can be sent."""
+        context = client_context(self.folder, name, time.time())
+        host, _, port = self.urls[server].removeprefix("https://").partition(":")
+        return context.wrap_socket(socket.create_connection((host, int(port)), timeout), server_hostname=host)
+
+    def raw(self, name: str, server: str, data: bytes) -> bytes:
+        """Everything that comes back for bytes, until the server ends the connection or says nothing for a while."""
+        with self.connect(name, server, timeout=1) as connection:
+            found = b""
+            try:
+                connection.sendall(data)
+                while part := connection.recv(65536):
+                    found += part
+            except (TimeoutError, ConnectionError, ssl.SSLError):
+                pass
+            return found
 
     def _talk(self, name: str) -> Connections:
         if name not in self._talks:

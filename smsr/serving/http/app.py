@@ -60,9 +60,9 @@ class App:
         start = time.perf_counter()
         route = self._find(scope["path"])
         answer = await self._answer(route, scope, receive)
+        self._record(scope, route, answer, time.perf_counter() - start)
         if answer.status != _GONE:
             await _send(answer, send)
-        self._record(scope, route, answer, time.perf_counter() - start)
 
     def _find(self, path: str) -> Route:
         if path.startswith(f"{OPERATIONS}/"):
