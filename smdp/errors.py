@@ -25,7 +25,7 @@ class NotEligible(Refused):
 
 
 class Unanswered(M2mError):
-    """An SM-SR did not say what came of a call; `delivered` says whether it ever took the call."""
+    """An SM-SR did not say what came of a call; `delivered`: it had said that it took the call."""
 
     def __init__(self, function: str, reason: str, *, delivered: bool) -> None:
         self.delivered = delivered
