@@ -49,12 +49,15 @@ from tests.unit.kit.world import EID, EUM_OID, MNO_OID, NOW, SM_DP_OID, SM_SR_OI
 T = TypeVar("T")
 
 OTHER_DP, OTHER_MNO = Oid("1.3.6.1.4.1.99999.40"), Oid("1.3.6.1.4.1.99999.50")
+M2M_SP, ABSENT_MNO = Oid("1.3.6.1.4.1.99999.60"), Oid("1.3.6.1.4.1.99999.70")
+"""A service provider that operators grant something, and an operator without access here."""
 PARTNERS = {
     EUM_OID: PartnerRole.EUM,
     SM_DP_OID: PartnerRole.SM_DP,
     OTHER_DP: PartnerRole.SM_DP,
     MNO_OID: PartnerRole.MNO,
     OTHER_MNO: PartnerRole.MNO,
+    M2M_SP: PartnerRole.MNO,
 }
 ICCID = Iccid.from_string("8988211000000123451")
 ICCID_2 = Iccid.from_string("8988211000000123469")
