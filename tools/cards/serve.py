@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -19,7 +20,7 @@ from emulator.readers.vpcd import DEFAULT_PORT, SlotState, VpcdReader
 from tools.entropy import SystemEntropy
 from tools.errors import ToolError
 
-__all__ = ["parse_address", "serve"]
+__all__ = ["open_card", "parse_address", "serve"]
 
 _HOST: Final = "127.0.0.1"
 _HINT: Final = " (start it; `euicc doctor` says what is missing)"
@@ -28,7 +29,8 @@ _HINT: Final = " (start it; `euicc doctor` says what is missing)"
 class _Watch:
     """Says what goes wrong inside the card, once each."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
         self._said: set[str] = set()
 
     def event(self, event: Event) -> None:
@@ -39,7 +41,15 @@ class _Watch:
         text = f"the card failed inside ({type(error).__name__}: {error})"
         if text not in self._said:
             self._said.add(text)
-            click.echo(text, err=True)
+            self._say(text)
+
+
+def open_card(image: ImageBackend, say: Callable[[str], None]) -> Card:
+    """The card of an image; ToolError when there is none in it. `say` hears what goes wrong inside."""
+    memory = Memory(image)
+    if memory.get("card") is None:
+        raise ToolError(f"the card in {image.path} was never finished: delete the file and make a new one")
+    return Card(memory, entropy=SystemEntropy(), clock=time.time, observer=_Watch(say))
 
 
 def parse_address(text: str | None, default: int = DEFAULT_PORT) -> tuple[str, int]:
@@ -54,10 +64,7 @@ def serve(path: Path, vpcd: str | None) -> None:
     """Serve until a signal ends it; the image is then closed cleanly."""
     host, port = parse_address(vpcd)
     with ImageBackend(path) as image:
-        memory = Memory(image)
-        if memory.get("card") is None:
-            raise ToolError(f"the card in {path} was never finished: delete the file and make a new one")
-        card = Card(memory, entropy=SystemEntropy(), clock=time.time, observer=_Watch())
+        card = open_card(image, lambda text: click.echo(text, err=True))
         eid = card.registry.ecasd.eid
         click.echo(f"card {eid} for {host}:{port}; Ctrl-C takes it out")
 

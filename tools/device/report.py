@@ -58,10 +58,11 @@ def _result(general: int, additional: bytes) -> str:
 
 
 class Report:
-    """Prints what happens, each thing once."""
+    """Prints what happens, each thing once. With the name of the device where there are several: then a line each."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, name: str = "") -> None:
         self._as_json = as_json
+        self._name = name
         self._state: tuple[object, ...] = ()
 
     def powered(self, atr: bytes) -> None:
@@ -131,9 +132,15 @@ class Report:
             else:
                 self._say("network", {"service": service, "error": str(fault)}, f"{service}: {fault}")
 
+    def failed(self, text: str) -> None:
+        """Something is wrong that no card and no network means."""
+        self._say("error", {"error": text}, text)
+
     def _say(self, event: str, said: Mapping[str, object], *lines: str) -> None:
         if self._as_json:
-            click.echo(json.dumps({"event": event, **said}))
+            click.echo(json.dumps({"event": event, **({"device": self._name} if self._name else {}), **said}))
+        elif self._name:
+            click.echo(f"{self._name}  {event:{_WIDTH}}{'; '.join(line.strip() for line in lines)}")
         else:
             click.echo(f"{event:{_WIDTH}}{lines[0]}")
             for line in lines[1:]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -27,10 +28,10 @@ from tools.reader.options import ReaderOptions
 if TYPE_CHECKING:
     from tools.device.smpp import SmppService
 
-__all__ = ["RunOptions", "run"]
+__all__ = ["CAPABILITY", "RunOptions", "live", "run"]
 
 _STATUS: Final = bytes.fromhex("80F2000C")
-_CAPABILITY: Final = TerminalCapability(extended_channels=b"")
+CAPABILITY: Final = TerminalCapability(extended_channels=b"")
 """Logical channels 4 to 19 are known here."""
 _LONG: Final = 3600.0
 
@@ -67,13 +68,13 @@ def run(options: ReaderOptions, wanted: RunOptions) -> None:
         device = Device(
             card,
             clock=time.time,
-            settings=Settings(pin=wanted.pin, capability=_CAPABILITY),
+            settings=Settings(pin=wanted.pin, capability=CAPABILITY),
             policy=wanted.policy,
             surroundings=Surroundings(network=network, bip=channels, carried=report.carried),
         )
         try:
             report.powered(device.power_up())
-            _loop(device, report, waiting, service, once=wanted.once)
+            live(device, report, waiting, service, once=wanted.once)
         except KeyboardInterrupt:
             return
         finally:
@@ -100,9 +101,22 @@ def _service(wanted: RunOptions, report: Report, waiting: Waiting) -> SmppServic
     return SmppService(host, port, wanted.number, report, waiting.bell())
 
 
-def _loop(device: Device, report: Report, waiting: Waiting, service: SmppService | None, *, once: bool) -> None:
+def _never() -> bool:
+    return False
+
+
+def live(
+    device: Device,
+    report: Report,
+    waiting: Waiting,
+    service: SmppService | None,
+    *,
+    once: bool = False,
+    stopped: Callable[[], bool] = _never,
+) -> None:
+    """Do all that becomes due, until nothing is left (`once`) or it is stopped; who stops it rings `waiting`'s bell."""
     asked = False
-    while True:
+    while not stopped():
         device.settle()
         report.state(device)
         if service is not None and service.step(device):

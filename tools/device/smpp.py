@@ -41,6 +41,8 @@ class SmppService:
         self._esme: Esme | None = None
         self._came: deque[ShortMessage] = deque(maxlen=_MAX_WAITING)
         """Filled by the session's thread; when nobody takes them the oldest are lost."""
+        self.bound = False
+        """Whether there is a session now."""
 
     def submit(self, message: SentMessage) -> int | None:
         """Take a message of the card (`emulator.network.sms.ServiceCentre`)."""
@@ -83,7 +85,7 @@ class SmppService:
         """Unbind."""
         if self._esme is not None:
             self._esme.close()
-        self._esme = None
+        self._esme, self.bound = None, False
 
     def _bind(self, number: Address | None) -> None:
         if number == self._number:
@@ -93,8 +95,12 @@ class SmppService:
         if number is None:
             return
         account = Account(host=self._host, port=self._port, system_id=number.number)
-        self._esme = Esme(account, self._receive, lambda bound, text: self._report.session(text))
+        self._esme = Esme(account, self._receive, self._told)
         self._esme.__enter__()
+
+    def _told(self, bound: bool, text: str) -> None:
+        self.bound = bound
+        self._report.session(text)
 
     def _receive(self, message: ShortMessage) -> None:
         if message.is_message:
