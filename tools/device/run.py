@@ -117,7 +117,10 @@ def live(
     """Do all that becomes due, until nothing is left (`once`) or it is stopped; who stops it rings `waiting`'s bell."""
     asked = False
     while not stopped():
-        device.settle()
+        if once:
+            device.settle()
+        elif _step(device, service):
+            continue
         report.state(device)
         if service is not None and service.step(device):
             continue
@@ -129,3 +132,11 @@ def live(
             continue
         wake = device.wake
         waiting.turn(_LONG if wake is None else max(0.0, min(wake - device.clock(), _LONG)))
+
+
+def _step(device: Device, service: SmppService | None) -> bool:
+    """Let one thing happen that is due; a card that has another number now is bound under it before it goes on."""
+    moved = device.step()
+    if service is not None:
+        service.follow(device)
+    return moved

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from threading import Event
 from typing import Final
 
 from apdu.errors import DecodeError, LocalProtocolError, M2mError
@@ -20,6 +21,8 @@ from tools.device.report import Report
 __all__ = ["SmppService"]
 
 _MAX_WAITING: Final = 100
+_BINDING: Final = 2.0
+"""Seconds that a message of the card waits for a session that is just being made."""
 _CAUSES: Final = {
     0x0B: RpCause.UNASSIGNED_NUMBER,
     0x14: RpCause.CONGESTION,
@@ -43,10 +46,13 @@ class SmppService:
         """Filled by the session's thread; when nobody takes them the oldest are lost."""
         self.bound = False
         """Whether there is a session now."""
+        self._tried = Event()
+        """Since the last binding began it is known whether it can be had."""
 
     def submit(self, message: SentMessage) -> int | None:
         """Take a message of the card (`emulator.network.sms.ServiceCentre`)."""
         self._report.sent(message)
+        self._tried.wait(_BINDING)
         if self._esme is None or self._number is None:
             return RpCause.NETWORK_OUT_OF_ORDER
         try:
@@ -57,9 +63,13 @@ class SmppService:
             return RpCause.NETWORK_OUT_OF_ORDER
         return _CAUSES.get(status, RpCause.TRANSFER_REJECTED) if status else None
 
-    def step(self, device: Device) -> bool:
-        """Bind under the number that the device has now, and give it one message; whether there was one."""
+    def follow(self, device: Device) -> None:
+        """Bind under the number that the device has now."""
         self._bind(self._given or device.number or _imsi(device))
+
+    def step(self, device: Device) -> bool:
+        """The same, and give the device one message; whether there was one."""
+        self.follow(device)
         if not self._came or self._esme is None:
             return False
         message = self._came[0]
@@ -93,13 +103,16 @@ class SmppService:
         self.close()
         self._number = number
         if number is None:
+            self._tried.set()
             return
+        self._tried.clear()
         account = Account(host=self._host, port=self._port, system_id=number.number)
         self._esme = Esme(account, self._receive, self._told)
         self._esme.__enter__()
 
     def _told(self, bound: bool, text: str) -> None:
         self.bound = bound
+        self._tried.set()
         self._report.session(text)
 
     def _receive(self, message: ShortMessage) -> None:

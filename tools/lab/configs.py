@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from tools.lab.layout import HOST, NUMBER, Lab
 
 __all__ = ["write_configs"]
+
+_TIMES: Final = {"sms_timeout": 15, "reach": 60, "patience": 90, "notification": 90}
+"""Seconds: nothing here takes as long as it may in a real network."""
 
 
 def write_configs(lab: Lab) -> None:
@@ -25,6 +29,7 @@ def write_configs(lab: Lab) -> None:
             "number": NUMBER,
             "smsc": f"{HOST}:{ports.smsc}",
             "system_id": NUMBER.removeprefix("+"),  # an SMSC knows whose number it is before anything was sent
+            **_TIMES,
         },
     )
     _write(lab.sm_sr, _server("sm-sr", "smsr", ports.sm_sr, ports.sm_sr_plain), ota, eum, sm_dp, operator)
@@ -53,9 +58,10 @@ def _partner(lab: Lab, party: str, role: str, **more: str) -> str:
     return _table("[[partner]]", {"oid": str(lab.oid(party)), "role": role, "name": party, **more})
 
 
-def _table(head: str, values: Mapping[str, str]) -> str:
-    """All values here are texts without anything that TOML escapes."""
-    return "\n".join((head, *(f'{name} = "{value}"' for name, value in values.items()), ""))
+def _table(head: str, values: Mapping[str, str | int]) -> str:
+    """Texts here are without anything that TOML escapes."""
+    rows = (f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"' for name, value in values.items())
+    return "\n".join((head, *rows, ""))
 
 
 def _write(path: Path, *tables: str) -> None:

@@ -42,6 +42,7 @@ from tools.lab.layout import HOST, NUMBER, Lab, LabCard, LabFile, LabProfile, Po
 from tools.lab.ports import draw_ports
 from tools.pki import make_eid, signed_eis
 from tools.pkidir.operations import initialise, read_authority
+from tools.pkidir.vault import FILES
 from tools.subscription import PreparedProfile, draw_profile
 
 __all__ = ["create"]
@@ -104,10 +105,10 @@ class _Maker:
         for name in _FOLDERS:
             (path / name).mkdir(mode=0o700)
         self._lab = Lab(path, LabFile(ports=self._ports, cards=(), profiles=()))
-        initialise(self._lab.pki, None)
+        initialise(self._lab.pki, FILES)
         folder = PkiFolder(self._lab.pki)
-        self._ci = read_authority(folder, f"{CI}/1", None)
-        self._eum = read_authority(folder, "eum/1", None)
+        self._ci = read_authority(folder, f"{CI}/1", FILES)
+        self._eum = read_authority(folder, "eum/1", FILES)
         self._transport = SecretKey(self._entropy.draw(_KEY))
         self._operator, self._sm_dp = self._lab.oid("operator"), self._lab.oid("sm-dp")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from types import FrameType
@@ -60,7 +60,7 @@ class _Handheld:
         self._auc = auc
         self._report = Report(as_json=as_json, name=eid)
         self._stop = Event()
-        self._waiting: Waiting | None = None
+        self._ring: Callable[[], None] = lambda: None
         self._device: Device | None = None
         self._service: SmppService | None = None
         self._counts: Counter[str] = Counter()
@@ -70,9 +70,7 @@ class _Handheld:
     def stop(self) -> None:
         """End as soon as the card has answered what it is asked."""
         self._stop.set()
-        waiting = self._waiting
-        if waiting is not None:
-            waiting.bell()()
+        self._ring()
 
     def figures(self) -> dict[str, object]:
         """How it is, from any thread."""
@@ -90,7 +88,7 @@ class _Handheld:
             "commands": self._counts["commands"],
             "resets": self._counts["resets"],
             "failures": self._counts["failures"],
-            "error": self._fault,
+            "error": self._fault or ("" if device is None or device.fault is None else str(device.fault)),
         }
 
     # --- in its thread
@@ -99,7 +97,6 @@ class _Handheld:
         while not self._stop.is_set():
             try:
                 self._live()
-                self._fault = ""
             except M2mError as error:
                 self._failed(str(error))
             except Exception as error:  # noqa: BLE001  # the other devices go on, whatever one meets
@@ -120,23 +117,22 @@ class _Handheld:
                 settings=Settings(capability=CAPABILITY),
                 surroundings=surroundings,
             )
-            self._device = device
+            self._device, self._fault = device, ""
             self._report.powered(device.power_up())
             live(device, self._report, waiting, service, stopped=self._stop.is_set)
 
     @contextmanager
     def _surroundings(self) -> Iterator[tuple[Waiting, SmppService, Surroundings]]:
         waiting = Waiting()
-        ring = waiting.bell()
-        self._waiting = waiting
+        self._ring = waiting.bell()
         channels = Channels(time.time, waiting)
-        service = SmppService(HOST, self._lab.ports.smsc, None, self._report, ring)
+        service = SmppService(HOST, self._lab.ports.smsc, None, self._report, self._ring)
         self._service = service
         try:
             network = Network(self._auc, sms=service)
             yield waiting, service, Surroundings(network=network, bip=channels, carried=self._carried)
         finally:
-            self._device = self._waiting = None
+            self._device = None
             service.close()
             channels.reset()
             waiting.close()

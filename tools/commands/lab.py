@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`euicc lab`: everything on this computer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tools.jsonerror import json_option
+
+__all__ = ["lab"]
+
+_DIR: Final = click.argument("path", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+
+
+@click.group()
+def lab() -> None:
+    """Everything on this computer: servers, a service centre, an operator, devices with cards."""
+
+
+@lab.command("devices")
+@_DIR
+@json_option
+def lab_devices(path: Path, as_json: bool) -> None:
+    """Play the lab's devices: a phone around each card, attached to one network, until Ctrl-C.
+
+    What happens is a line each, with the card's EID; with --json an object a line. Devices bind to the lab's SMSC with
+    the numbers of their cards. They outlast a restart of the SMSC and the SM-SR.
+    """
+    from tools.lab.fleet import run
+    from tools.lab.layout import open_lab
+
+    run(open_lab(path), as_json=as_json)
