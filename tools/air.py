@@ -42,8 +42,9 @@ from emulator.network.auc import AuC
 from emulator.network.network import Network
 from emulator.network.sms import SmsCentre
 from smsr.bearers.ota import OtaBearer
+from smsr.kit.sealer import Sealer
 from smsr.ota.carrier import Way
-from smsr.ota.journal import Sealer, SqliteJournal
+from smsr.ota.journal import SqliteJournal
 from smsr.ota.ota import OtaSettings, OverTheAir
 from smsr.ota.push import PushSettings, trigger_for
 from smsr.ota.server import AdminServer

@@ -47,6 +47,8 @@ class Code(Enum):
     REQUESTER_NOT_ALLOWED = StatusCode("1.1", "1.2"), "the requester's role does not allow this function"
     BUSY = StatusCode("1.2", "4.4"), "another procedure is under way for this eUICC"  # (U)
     NOT_SUPPORTED = StatusCode("1.6", "3.1"), "this function is not supported"  # (U)
+    IDENTIFIER_IN_USE = StatusCode("1.6", "3.3"), "the FunctionCallIdentifier was that of another call"  # (U)
+    INTERNAL = StatusCode("1.6", "4.2"), "the function could not be carried out"  # (U)
     EXPIRED = StatusCode("1.6", "5.3"), "the validity period is over"
     NO_RESPONSE = StatusCode("1.6", "5.4"), "delivered, and what came of it is not known"  # (U)
     EUICC_REFUSED = StatusCode("8.1", "3.8"), "the eUICC refused"

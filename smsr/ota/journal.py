@@ -17,19 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from apdu.errors import SecurityError
 from apdu.ids import Eid
-from apdu.keys.entropy import Entropy
-from apdu.keys.secret import SecretKey
+from smsr.kit.sealer import Sealer
 from smsr.ota.parcels import Opener
 from smsr.ota.task import Ledger, Sent
 
-__all__ = ["Job", "Journal", "Order", "Sealer", "SqliteJournal"]
+__all__ = ["Job", "Journal", "Order", "SqliteJournal"]
 
-_NONCE: Final = 12
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS job (
     id INTEGER PRIMARY KEY, eid BLOB NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, arguments TEXT NOT NULL,
@@ -87,26 +81,6 @@ class Journal(Protocol):
     def open_jobs(self, eid: Eid) -> tuple[Job, ...]:
         """The jobs of a card that are not over, in their order."""
         ...
-
-
-class Sealer:
-    """Encrypts what is kept: AES-GCM with a key of the SM-SR, bound to the place where it stands."""
-
-    def __init__(self, key: SecretKey, entropy: Entropy) -> None:
-        self._cipher = AESGCM(key.reveal())
-        self._entropy = entropy
-
-    def seal(self, value: bytes, place: bytes) -> bytes:
-        """Nonce, ciphertext, tag."""
-        nonce = self._entropy.draw(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, value, place)
-
-    def open(self, sealed: bytes, place: bytes) -> bytes:
-        """The value; SecurityError when it was changed, stands elsewhere, or belongs to another key."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
-        except (InvalidTag, ValueError):
-            raise SecurityError("the journal's entropy does not open with this key") from None
 
 
 class SqliteJournal:

@@ -1,15 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server has to tell others: kept together with the effect that it tells of, sent later."""
+"""What a server has to tell others: kept together with the effect that it tells of, sent later.
+
+An entry is sent until its receiver has it, with longer and longer pauses, and given up after a day. Its id is the same
+each time, so a receiver that got it twice takes it once.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Any, Final, Protocol
 
+from sqlalchemy import RowMapping, func, insert, literal_column, select, update
+
+from apdu.errors import M2mError
 from smsr.api.functions import Function
+from smsr.api.json_codec import decode, encode
+from smsr.api.messages import Response
 from smsr.api.notifications import Notification
 from smsr.kit.oid import Oid
+from smsr.serving.database import Database
+from smsr.serving.service import ReplyTo
+from smsr.serving.tables import OUTBOX
 
-__all__ = ["MemoryOutbox", "Outbox"]
+__all__ = ["Backoff", "Entry", "EntryKind", "EntryState", "MemoryOutbox", "Outbox", "Sender", "SqlOutbox"]
+
+_LOG: Final = logging.getLogger(__name__)
+_SENDING: Final = 120.0
+"""Seconds that sending may take; afterwards another process tries."""
+_MAX_ERROR: Final = 500
+_WAITING: Final = OUTBOX.c.state == literal_column("'waiting'")
+"""In the text of statements: for a parameter SQLite would not use the index of waiting entries."""
 
 
 class Outbox(Protocol):
@@ -29,3 +53,184 @@ class MemoryOutbox:
     def notify(self, receiver: Oid, function: Function, notification: Notification) -> None:
         """Tell a party."""
         self.entries.append((receiver, function, notification))
+
+
+@unique
+class EntryKind(StrEnum):
+    """What is told."""
+
+    CALLBACK = "callback"
+    NOTIFICATION = "notification"
+
+
+@unique
+class EntryState(StrEnum):
+    """How far an entry is."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    GIVEN_UP = "given up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One message to one party."""
+
+    id: str
+    """For its MessageID."""
+    kind: EntryKind
+    receiver: Oid
+    function: Function
+    message: Response | Notification
+    reply: ReplyTo | None = None
+    """Where a callback goes."""
+    operation: str = ""
+    """The operation that a callback ends."""
+
+
+class Sender(Protocol):
+    """The way to other servers."""
+
+    def deliver(self, entry: Entry) -> None:
+        """Send it; M2mError when the receiver did not take it. May block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait, in seconds: the first pause, doubled up to the longest; when to give up."""
+
+    first: float = 1.0
+    longest: float = 300.0
+    give_up: float = 86_400.0
+
+    def pause(self, attempts: int) -> float:
+        """After so many attempts."""
+        return min(self.first * 2.0 ** min(attempts - 1, 60), self.longest)
+
+
+class SqlOutbox:
+    """The outbox in the database, and what empties it."""
+
+    def __init__(
+        self,
+        database: Database,
+        functions: Iterable[Function],
+        clock: Callable[[], float],
+        backoff: Backoff = Backoff(),
+    ) -> None:
+        self._database = database
+        self._functions = {str(function): function for function in functions}
+        self._clock = clock
+        self._backoff = backoff
+        self.wake: Callable[[], None] = lambda: None
+        """Called when there is something to send."""
+
+    def notify(self, receiver: Oid, function: Function, notification: Notification) -> None:
+        """Tell a party."""
+        self._add(EntryKind.NOTIFICATION, receiver, function, encode(notification))
+
+    def call_back(self, receiver: Oid, function: Function, response: bytes, reply: ReplyTo, operation: str) -> None:
+        """Answer an asynchronous function; the response as it is kept."""
+        self._add(EntryKind.CALLBACK, receiver, function, response, reply=encode(reply).decode(), operation=operation)
+
+    def _add(self, kind: EntryKind, receiver: Oid, function: Function, message: bytes, **reply: str) -> None:
+        now = self._clock()
+        values = {
+            "id": secrets.token_hex(16),
+            "kind": kind,
+            "receiver": str(receiver),
+            "function": str(function),
+            "message": message.decode(),
+            "reply": "",
+            "operation": "",
+            "created": now,
+            "attempts": 0,
+            "next_at": now,
+            "state": EntryState.WAITING,
+        }
+        with self._database.unit() as connection:
+            connection.execute(insert(OUTBOX), {**values, **reply})
+            self._database.after(self.wake)
+
+    # --- sending
+
+    def deliver_one(self, sender: Sender) -> bool:
+        """Send one entry that is due; False when none is. No unit of work is open meanwhile."""
+        row = self._claim()
+        if row is None:
+            return False
+        try:
+            sender.deliver(self._entry(row))
+        except M2mError as error:
+            self._failed(row, str(error))
+        except Exception as error:  # noqa: BLE001 - one entry that cannot be sent must not keep the others from being sent
+            _LOG.exception("outbox entry %s cannot be sent", row["id"])
+            self._failed(row, type(error).__name__)
+        else:
+            self._settle(row, {"state": EntryState.SENT, "last_error": None})
+        return True
+
+    def next_at(self) -> float | None:
+        """When the next entry is due."""
+        with self._database.reading() as connection:
+            waiting = select(func.min(OUTBOX.c.next_at)).where(_WAITING)
+            return connection.execute(waiting).scalar()
+
+    def waiting(self) -> int:
+        """How many entries are still to be sent."""
+        with self._database.reading() as connection:
+            counted = select(func.count()).select_from(OUTBOX).where(_WAITING)
+            return int(connection.execute(counted).scalar_one())
+
+    def _claim(self) -> RowMapping | None:
+        now = self._clock()
+        due = (
+            select(OUTBOX)
+            .where(_WAITING, OUTBOX.c.next_at <= now)
+            .order_by(OUTBOX.c.next_at, OUTBOX.c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.unit() as connection:
+            row = connection.execute(due).mappings().first()
+            if row is not None:
+                taken = {"attempts": row["attempts"] + 1, "next_at": now + _SENDING}
+                connection.execute(update(OUTBOX).where(OUTBOX.c.number == row["number"]).values(taken))
+        return row
+
+    def _failed(self, row: RowMapping, error: str) -> None:
+        now = self._clock()
+        pause = self._backoff.pause(row["attempts"] + 1)
+        over = now + pause > row["created"] + self._backoff.give_up
+        _LOG.warning("outbox entry %s to %s was not taken: %s", row["id"], row["receiver"], error)
+        self._settle(
+            row,
+            {
+                "state": EntryState.GIVEN_UP if over else EntryState.WAITING,
+                "next_at": now + pause,
+                "last_error": error[:_MAX_ERROR],
+            },
+        )
+
+    def _settle(self, row: RowMapping, values: dict[str, Any]) -> None:
+        mine = (OUTBOX.c.number == row["number"], OUTBOX.c.attempts == row["attempts"] + 1)
+        with self._database.unit() as connection:
+            connection.execute(update(OUTBOX).where(*mine).values(values))
+
+    def _entry(self, row: RowMapping) -> Entry:
+        function = self._functions[row["function"]]
+        kind = EntryKind(row["kind"])
+        message_type = function.request if kind is EntryKind.NOTIFICATION else function.response
+        assert message_type is not None
+        message = decode(message_type, row["message"].encode())
+        assert isinstance(message, Response | Notification)
+        return Entry(
+            id=row["id"],
+            kind=kind,
+            receiver=Oid(row["receiver"]),
+            function=function,
+            message=message,
+            reply=decode(ReplyTo, row["reply"].encode()) if row["reply"] else None,
+            operation=row["operation"],
+        )

@@ -16,7 +16,7 @@ from apdu.errors import M2mError
 from smsr.api.functions import Function
 from smsr.api.messages import Request, Response
 
-__all__ = ["Functions", "Interrupted", "Outcome", "Performer", "Procedure", "Step", "drive"]
+__all__ = ["Functions", "Interrupted", "Outcome", "Performer", "Procedure", "Step", "advance", "drive"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -69,6 +69,18 @@ class Functions(Protocol):
     def run(self, function: Function, request: Request, interrupted: Interrupted | None = None) -> Procedure[Response]:
         """The procedure of one call. It ends with a response, whatever happens: M2mErrors become a status."""
         ...
+
+
+def advance(procedure: Procedure[T], outcome: Outcome | None) -> Step | T:
+    """Begin a procedure, or go on with what came of its step: the next step, or the value that it ended with."""
+    try:
+        if outcome is None:
+            return next(procedure)
+        if outcome.error is not None:
+            return procedure.throw(outcome.error)
+        return procedure.send(outcome.result)
+    except StopIteration as stop:
+        return cast(T, stop.value)
 
 
 def drive(procedure: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:

@@ -40,8 +40,9 @@ from smdp.server import Order, SmDp
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import ProfileInfo, ProfileState, SubscriptionAddress
 from smsr.api.messages import AuditEisRequest, Call, ProfileRequest
+from smsr.kit.sealer import Sealer
 from smsr.ota.carrier import Way
-from smsr.ota.journal import Sealer, SqliteJournal
+from smsr.ota.journal import SqliteJournal
 from smsr.ota.ota import OtaSettings, OverTheAir
 from smsr.ota.push import PushSettings
 from smsr.ota.sms import SmsSettings

@@ -21,8 +21,9 @@ from apdu.script import ApduScript, Batch
 from apdu.sms.address import Address
 from apdu.sms.transport import LocalSms
 from apdu.tls.engine import PskClient, PskServer, TlsState
+from smsr.kit.sealer import Sealer
 from smsr.ota.admin import ENTRY
-from smsr.ota.journal import Sealer, SqliteJournal
+from smsr.ota.journal import SqliteJournal
 from smsr.ota.ota import OtaSettings, OverTheAir
 from smsr.ota.push import PushSettings
 from smsr.ota.server import AdminServer

@@ -13,8 +13,9 @@ from apdu.errors import SecurityError
 from apdu.ids import Eid
 from apdu.keys.entropy import SeededEntropy
 from apdu.keys.secret import SecretKey
+from smsr.kit.sealer import Sealer
 from smsr.ota.counters import Counters, MemoryCounters
-from smsr.ota.journal import Order, Sealer, SqliteJournal
+from smsr.ota.journal import Order, SqliteJournal
 from smsr.ota.parcels import Opener
 from smsr.ota.task import Sent
 from tests.unit.kit.world import EID

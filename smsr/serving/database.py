@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database of a server: SQLite in a file, or PostgreSQL by its URL; units of work; migrations.
+
+A unit of work belongs to its thread. Stores write through the unit that is open there, so what a function does and
+what it answers are kept together or not at all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
+
+from apdu.errors import LocalProtocolError, M2mError
+
+__all__ = ["Database", "DatabaseError", "Stale"]
+
+_ENVIRONMENT: Final = Path(__file__).parent / "migrations"
+_BUSY: Final = 30_000
+"""Milliseconds that a process waits for another one's write to SQLite."""
+_READING: Final = "reading"
+_MIGRATION_LOCK: Final = 0x45_55_49_43
+"""Of PostgreSQL's advisory locks; one process migrates at a time."""
+
+
+class DatabaseError(M2mError):
+    """The database cannot be used as it is configured."""
+
+
+class Stale(Exception):
+    """What was read in this unit of work was changed by another one meanwhile; nothing of this unit is kept."""
+
+
+class Database:
+    """Connections, and the unit of work of each thread."""
+
+    def __init__(self, url: str, migrations: Sequence[Path] = (), *, connections: int = 10) -> None:
+        self._migrations = (_ENVIRONMENT / "versions", *migrations)
+        self._local = threading.local()
+        try:
+            self._url = make_url(url)
+        except ArgumentError:
+            raise DatabaseError("the database's URL is none") from None
+        backend = self._url.get_backend_name()
+        if backend == "sqlite":
+            self._engine = _sqlite(self._url.database, connections)
+            self._writing: Any = threading.Lock()  # waiting here is fairer, and faster, than SQLite's polling
+        elif backend == "postgresql":
+            self._engine = create_engine(
+                self._url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True
+            )
+            self._writing = nullcontext()
+        else:
+            raise DatabaseError(f"a database of kind {backend!r}: take sqlite or postgresql")
+        self.is_sqlite: Final = backend == "sqlite"
+
+    # --- units of work
+
+    @contextmanager
+    def unit(self) -> Iterator[Connection]:
+        """What is written in here is kept when it ends, and not when it raises. One inside another is part of it."""
+        if (current := self._current()) is not None:
+            if current.get_execution_options().get(_READING):
+                raise LocalProtocolError("a unit of work that only reads cannot write")
+            yield current
+            return
+        with self._writing, self._engine.begin() as connection, self._bound(connection):
+            yield connection
+            after = self._local.after
+        for call in after:
+            call()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """The unit that is open, or one that sees one state of the database and does not wait for those who write."""
+        if (current := self._current()) is not None:
+            yield current
+            return
+        opened = self._engine.connect().execution_options(**{_READING: True})
+        with opened as connection, connection.begin(), self._bound(connection):
+            yield connection
+
+    @contextmanager
+    def discarded(self) -> Iterator[None]:
+        """Nothing that is written in here is kept."""
+        with self._writing, self._engine.connect() as connection, connection.begin() as transaction:
+            try:
+                with self._bound(connection):
+                    yield
+            finally:
+                transaction.rollback()
+
+    @property
+    def noted(self) -> dict[Any, Any]:
+        """What stores remember for the rest of the unit that is open."""
+        noted: dict[Any, Any] = self._local.noted
+        return noted
+
+    def after(self, call: Callable[[], None]) -> None:
+        """Call it when the unit that is open was kept; at once when none is open."""
+        if self._current() is None:
+            call()
+        elif call not in self._local.after:
+            self._local.after.append(call)
+
+    def _current(self) -> Connection | None:
+        return getattr(self._local, "connection", None)
+
+    @contextmanager
+    def _bound(self, connection: Connection) -> Iterator[None]:
+        self._local.connection = connection
+        self._local.noted = {}
+        self._local.after = []
+        try:
+            yield
+        finally:
+            self._local.connection = None
+
+    # --- tables
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; processes that start together wait for one another."""
+        config = Config()
+        config.set_main_option("script_location", str(_ENVIRONMENT).replace("%", "%%"))
+        config.set_main_option("path_separator", "newline")
+        config.set_main_option("version_locations", "\n".join(map(str, self._migrations)).replace("%", "%%"))
+        with self.unit() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
+            config.attributes["connection"] = connection
+            command.upgrade(config, "heads")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def __repr__(self) -> str:
+        return f"Database({self._url.render_as_string()!r})"  # without its password
+
+
+def _sqlite(path: str | None, connections: int) -> Engine:
+    if not path or path == ":memory:":
+        raise DatabaseError("SQLite needs a file: sqlite:///PATH")
+    try:
+        Path(path).touch(mode=0o600)  # its WAL gets the same mode
+    except OSError as error:
+        raise DatabaseError(f"{path}: {error.strerror}") from None
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": _BUSY / 1000}, pool_size=connections
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {_BUSY}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # a transaction that reads first and writes later could not go on when another one wrote in between
+        reading = connection.get_execution_options().get(_READING)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine

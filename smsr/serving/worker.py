@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs asynchronous calls, one unit of work at a time: claims them, begins their steps, goes on with their outcomes.
+
+A step is begun after everything before it was kept, with the name and note that say which it is. No thread waits for
+it: its outcome comes into a queue. A call that another process had begun is run with the step that it was interrupted
+at; what became of that step the procedure finds out.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from smsr.api.functions import Function
+from smsr.api.json_codec import encode
+from smsr.api.messages import Response
+from smsr.api.status import Code, ExecutionStatus, Status, failed
+from smsr.kit.oid import Oid
+from smsr.serving.calls import Calls, Claim, Lost
+from smsr.serving.database import Database, Stale
+from smsr.serving.outbox import SqlOutbox
+from smsr.serving.procedure import Functions, Outcome, Performer, Procedure, Step, advance
+
+__all__ = ["EngineSettings", "Worker", "expired"]
+
+_LOG: Final = logging.getLogger(__name__)
+_MOST_ATTEMPTS: Final = 100
+"""How often a call is taken up; one that ends its process each time would otherwise block its card for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Limits, and times in seconds."""
+
+    max_queue: int = 1000
+    """Calls that are not done; more are told to come again."""
+    max_running: int = 256
+    """Calls that one process has begun."""
+    lease: float = 30.0
+    """After which the calls of a process that does not show itself are another one's."""
+    retry_after: int = 5
+    """What those are told who come when the queue is full."""
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A call that this process has claimed."""
+
+    claim: Claim
+    lease_until: float
+    procedure: Procedure[Response] | None = None
+    busy: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the thread that works on it."""
+    dropped: bool = False
+
+
+class Worker:
+    """The calls that this process runs. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        does: Functions,
+        performer: Performer,
+        database: Database,
+        clock: Callable[[], float],
+        outbox: SqlOutbox,
+        settings: EngineSettings,
+    ) -> None:
+        self._calls = calls
+        self._does = does
+        self._performer = performer
+        self._database = database
+        self._clock = clock
+        self._outbox = outbox
+        self._settings = settings
+        self._ready: SimpleQueue[tuple[_Running, Outcome | None]] = SimpleQueue()
+        self._running: dict[int, _Running] = {}
+        self._draining = False
+        self._woken = threading.Event()
+
+    # --- what threads, or a test instead of them, call
+
+    def work(self) -> bool:
+        """Do one unit of work; False when there is none now."""
+        try:
+            running, outcome = self._ready.get_nowait()
+        except Empty:
+            return self._claim()
+        with running.busy:
+            if not running.dropped:
+                self._go_on(running, outcome)
+        return True
+
+    def renew(self) -> None:
+        """Show that this process lives: prolong the leases of its calls. To be called several times in a lease."""
+        lost = []
+        with self._database.unit():
+            for running in tuple(self._running.values()):
+                try:
+                    self._hold(running)
+                except Lost:
+                    lost.append(running)
+        for running in lost:
+            self._drop_unless_busy(running)
+
+    def drain(self) -> None:
+        """Claim nothing any more; what runs goes on."""
+        self._draining = True
+
+    def abandon(self) -> None:
+        """Stop what still runs and let other processes take it up at once."""
+        self._draining = True
+        for running in tuple(self._running.values()):
+            with running.busy:
+                if not running.dropped:
+                    self._give_back(running)
+
+    @property
+    def running(self) -> int:
+        """How many calls this process has."""
+        return len(self._running)
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._woken.set()
+
+    def wait(self, seconds: float) -> None:
+        """Until there may be work, at most so long."""
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+    # --- one call
+
+    def _claim(self) -> bool:
+        if self._draining or len(self._running) >= self._settings.max_running:
+            return False
+        now = self._clock()
+        lease_until = now + self._settings.lease
+        with self._database.unit():
+            claim = self._calls.claim(now, lease_until)
+        if claim is None:
+            return False
+        running = self._running[claim.call.row["number"]] = _Running(claim, lease_until)
+        self._ready.put((running, None))
+        return True
+
+    def _go_on(self, running: _Running, outcome: Outcome | None) -> None:
+        """From one step to the next, or to the end: one unit of work."""
+        try:
+            with self._database.unit():
+                self._hold(running)
+                found = self._started(running) if running.procedure is None else advance(running.procedure, outcome)
+                if isinstance(found, Response):
+                    self._finish(running, found)
+                else:
+                    self._calls.begin_step(running.claim, found.name, found.note)
+        except Lost:
+            _LOG.warning("call %s is run by another process now", running.claim.call.row["id"])
+            self._drop(running)
+        except Stale:
+            self._give_back(running)
+        except Exception:  # noqa: BLE001 - whatever it is must not end the worker, nor leave the card locked
+            _LOG.exception("call %s failed inside", running.claim.call.row["id"])
+            self._give_back(running)
+        else:
+            if isinstance(found, Response):
+                self._forget(running)
+            else:
+                self._perform(running, found)
+
+    def _started(self, running: _Running) -> Step | Response:
+        call = running.claim.call
+        interrupted, deadline = call.interrupted, call.row["deadline"]
+        if interrupted is None and deadline is not None and self._clock() >= deadline:
+            return expired(call.function)
+        if call.row["attempts"] >= _MOST_ATTEMPTS:
+            return _failed(call.function, f"it was begun {_MOST_ATTEMPTS} times")
+        running.procedure = self._does.run(call.function, call.request, interrupted)
+        return advance(running.procedure, None)
+
+    def _perform(self, running: _Running, step: Step) -> None:
+        def done(outcome: Outcome) -> None:
+            self._ready.put((running, outcome))
+            self.wake()
+
+        try:
+            self._performer.perform(step, done)
+        except Exception:  # noqa: BLE001 - as in _go_on
+            _LOG.exception("step %s of call %s failed inside", step.name, running.claim.call.row["id"])
+            self._give_back(running)
+
+    def _finish(self, running: _Running, response: Response) -> None:
+        call, written = running.claim.call, encode(response)
+        self._calls.finish(running.claim, written)
+        reply = call.reply
+        if reply is not None:
+            self._outbox.call_back(Oid(call.row["requester"]), call.function, written, reply, call.row["id"])
+        self._database.after(self.wake)  # the next call of this card can begin
+
+    def _hold(self, running: _Running) -> None:
+        lease_until = self._clock() + self._settings.lease
+        self._calls.hold(running.claim, lease_until)
+
+    # --- the end of a call in this process
+
+    def _drop_unless_busy(self, running: _Running) -> None:
+        if running.busy.acquire(blocking=False):
+            try:
+                self._drop(running)
+            finally:
+                running.busy.release()
+
+    def _drop(self, running: _Running) -> None:
+        """Close the procedure; what it writes while it closes is not kept."""
+        running.dropped = True
+        self._forget(running)
+        if running.procedure is not None:
+            try:
+                with self._database.discarded():
+                    running.procedure.close()
+            except SQLAlchemyError:  # no database, so what it writes now is not kept either
+                with suppress(SQLAlchemyError):
+                    running.procedure.close()
+
+    def _give_back(self, running: _Running) -> None:
+        """Nothing of its last unit was kept: it is taken up again, here or elsewhere, as after a crash."""
+        self._drop(running)
+        self._calls.release(running.claim)
+
+    def _forget(self, running: _Running) -> None:
+        if self._running.get(running.claim.call.row["number"]) is running:
+            del self._running[running.claim.call.row["number"]]
+
+
+def expired(function: Function) -> Response:
+    """The answer of a call whose validity period was over before it began."""
+    assert function.response is not None
+    code = Code.EXPIRED
+    return function.response(status=ExecutionStatus(Status.EXPIRED, code.pair, message=code.text))
+
+
+def _failed(function: Function, message: str) -> Response:
+    assert function.response is not None
+    return function.response(status=failed(Code.INTERNAL, message))
