@@ -128,6 +128,7 @@ class SqlOutbox:
 
     def notify(self, receiver: Oid, function: Function, notification: Notification) -> None:
         """Tell a party."""
+        assert type(notification) is function.request
         self._add(EntryKind.NOTIFICATION, receiver, function, encode(notification))
 
     def call_back(self, receiver: Oid, function: Function, response: bytes, reply: ReplyTo, operation: str) -> None:
