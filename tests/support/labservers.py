@@ -26,7 +26,8 @@ from smsr.config import SmSrConfig, partner_roles, transport_keys
 from smsr.kit.folder import PkiFolder, read_card_format, read_certificate
 from smsr.kit.keys import FileKeys
 from smsr.kit.pki import Server
-from smsr.ota.journal import Sealer, SqliteJournal
+from smsr.kit.sealer import Sealer
+from smsr.ota.journal import SqliteJournal
 from smsr.server import SmSr
 from smsr.serving.config import load_config
 from smsr.store import MemoryEisStore
