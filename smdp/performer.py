@@ -8,6 +8,7 @@ own answer was lost. All this for a time, and then the procedure hears that nobo
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +28,9 @@ from smsr.kit.oid import Oid
 from smsr.serving.procedure import Outcome, Step
 from smsr.serving.service import Binding, Operation, Overloaded, ReplyTo, Service
 
-__all__ = ["Es3Performer", "Patience", "Peer", "ServicePeer"]
+__all__ = ["Es3Performer", "KeptAnswers", "Patience", "Peer", "ServicePeer"]
 
+_LOG: Final = logging.getLogger(__name__)
 _WORKERS: Final = 8
 _REFUSALS: Final = 3
 """How often what is no answer is taken for an accident."""
@@ -50,13 +52,21 @@ class Peer(Protocol):
         ...
 
 
+class KeptAnswers(Protocol):
+    """Callbacks that have come, whichever process has taken them."""
+
+    def find(self, kind: type[Response], sender: Oid, relates_to: str) -> Response | None:
+        """The answer of one server to one call."""
+        ...
+
+
 class Patience(NamedTuple):
     """How long a call may take, in seconds, and when an operation without a callback is looked at."""
 
     synchronous: float = 60.0
     asynchronous: float = 3600.0
     """To this comes the call's own ValidityPeriod."""
-    first_look: float = 2.0
+    first_look: float = 0.5
     """The next one after twice the time, and so on."""
     last_look: float = 60.0
     """No longer than this between two looks."""
@@ -93,8 +103,13 @@ class Es3Performer:
     """The steps of an SM-DP (Performer)."""
 
     def __init__(
-        self, peers: Mapping[Oid, Peer], patience: Patience = PATIENT, workers: int = _WORKERS
-    ) -> None:  # fmt: skip
+        self,
+        peers: Mapping[Oid, Peer],
+        patience: Patience = PATIENT,
+        answers: KeptAnswers | None = None,
+        workers: int = _WORKERS,
+    ) -> None:
+        self._answers = answers
         self._peers = peers
         self._patience = patience
         self._pool = ThreadPoolExecutor(workers, "es3")
@@ -115,7 +130,7 @@ class Es3Performer:
         waiting = _Waiting(step, done, deadline, self._patience.first_look)
         with self._lock:
             self._waiting.setdefault(waiting.key, []).append(waiting)
-        self._pool.submit(self._ask, waiting)
+        self._pool.submit(self._run, waiting)
 
     def answered(self, function: Function, response: Response, sender: Oid, relates_to: str) -> None:
         """Take a callback; one that nobody waits for changes nothing. `relates_to` is the call's own identifier."""
@@ -137,10 +152,19 @@ class Es3Performer:
 
     # --- inside
 
-    def _ask(self, waiting: _Waiting) -> None:
-        """One exchange with the SM-SR, and what follows from it."""
+    def _run(self, waiting: _Waiting) -> None:
+        """In a thread of the pool, which nobody looks at: a step ends, whatever happens."""
         if not self._is_waiting(waiting):
             return
+        try:
+            self._ask(waiting)
+        except Exception as error:  # noqa: BLE001 - as above
+            _LOG.exception("%s failed inside", waiting.call.function)
+            waiting.reason = f"failed inside ({type(error).__name__})"
+            self._give_up(waiting)
+
+    def _ask(self, waiting: _Waiting) -> None:
+        """One exchange with the SM-SR, and what follows from it."""
         try:
             found = self._exchange(waiting)
         except Overloaded as error:
@@ -161,6 +185,10 @@ class Es3Performer:
 
     def _exchange(self, waiting: _Waiting) -> Response | Operation:
         call, peer = waiting.call, self._peers[waiting.call.receiver]
+        if waiting.operation is not None and self._answers is not None and call.function.response is not None:
+            kept = self._answers.find(call.function.response, call.receiver, call.request.call.identifier)
+            if kept is not None:
+                return kept
         if waiting.operation is not None and waiting.operation.id:
             return peer.look(waiting.operation)
         return peer.call(call.function, call.request)
@@ -189,7 +217,7 @@ class Es3Performer:
     def _submit(self, waiting: _Waiting) -> None:
         if self._is_waiting(waiting):
             with suppress(RuntimeError):  # closed meanwhile
-                self._pool.submit(self._ask, waiting)
+                self._pool.submit(self._run, waiting)
 
     def _give_up(self, waiting: _Waiting) -> None:
         error = Unanswered(str(waiting.call.function), waiting.reason, delivered=waiting.delivered)

@@ -194,6 +194,25 @@ def test_an_operation_that_cannot_be_looked_at_is_called_again_as_the_same_call(
         assert len(set(map(repr, _peer(site).called))) == 1
 
 
+def test_a_callback_that_another_process_has_taken(make: Make) -> None:
+    asked: list[tuple[type[Response], Oid, str]] = []
+
+    class Kept:
+        def find(self, kind: type[Response], sender: Oid, relates_to: str) -> Response | None:
+            asked.append((kind, sender, relates_to))
+            return ANSWER if len(asked) > 1 else None
+
+    peer = _Peer(_operation(""))
+    performer = Es3Performer({SM_SR_OID: peer}, QUICK, Kept())
+    outcomes: SimpleQueue[Outcome] = SimpleQueue()
+    request = ProfileRequest(call=call(SM_DP_OID, "one"), eid=EID, iccid=ICCID)
+    performer.perform(Es3Call(SM_SR_OID, ENABLE, request, {}), outcomes.put)
+    assert outcomes.get(timeout=5) == Outcome(ANSWER)
+    assert asked == [(CardResponse, SM_SR_OID, "one")] * 2
+    assert len(peer.called) == 2
+    performer.close()
+
+
 def test_a_lost_answer_and_a_full_server(make: Make) -> None:
     site = make(M2mError("connection lost"), Overloaded("full", 0), M2mError("nobody there"), ANSWER)
     site.begin()
@@ -226,6 +245,20 @@ def test_what_is_no_answer_is_not_asked_for_ever(make: Make) -> None:
     assert isinstance(outcome.error, Unanswered)
     assert "status 403" in str(outcome.error)
     assert len(_peer(site).called) == 3
+
+
+def test_a_fault_inside_ends_the_step(make: Make) -> None:
+    site = make(ANSWER)
+
+    def broken(function: Function, request: Request) -> Response | Operation:
+        raise AssertionError("broken")
+
+    _peer(site).call = broken  # type: ignore[method-assign]
+    site.begin()
+    error = site.outcome().error
+    assert isinstance(error, Unanswered)
+    assert "AssertionError" in str(error)
+    assert "broken" not in str(error)
 
 
 def test_the_period_of_validity_is_waited_for(make: Make) -> None:
