@@ -210,6 +210,23 @@ def test_a_failing_download_interrupted_tells_why_it_failed(number: int, when: W
     _nothing(site)
 
 
+@pytest.mark.parametrize("name", ["EnableProfile", "DisableProfile", "DeleteProfile"])
+def test_nobody_touches_a_profile_on_its_way(site: Site, name: str) -> None:
+    """Not even its owner: at each step of the download the SM-DP says that it is busy, and asks nobody."""
+    procedure = site.dp.start("DownloadProfile", download(EID, FIRST))
+    refused = []
+    with pytest.raises(StopIteration) as ended:
+        step = next(procedure)
+        while True:
+            asked = len(site.dp.steps)
+            refused.append(site.dp.status(name, about(EID, FIRST, call(identifier=f"call-{asked}"))))
+            assert len(site.dp.steps) == asked
+            step = procedure.send(site.dp.do(step))
+    assert said(ended.value.value.status) == "EXECUTED_SUCCESS"
+    assert set(refused) == {"FAILED 1.2/4.4"}
+    _installed(site)
+
+
 def test_a_removal_that_was_interrupted_is_repeated_as_the_same_call() -> None:
     def refuse(function: Function, request: Request) -> Response | None:
         completed = function.name == "ProfileDownloadCompleted"
