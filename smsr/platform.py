@@ -117,8 +117,10 @@ class Platform:
         return EisResponse(status=SUCCESS, eis=replace(view, profiles=wanted, last_audit=audited.last_audit))
 
     def unsupported(self, function: Function, request: ProfileRequest, interrupted: Interrupted | None) -> NoReturn:
-        """Functions whose part on the card is not there: the requester's rights are checked all the same."""
-        self._profile(function, request)
+        """Functions whose part on the card is not there: all that comes before it is checked all the same."""
+        _, profile = self._profile(function, request)
+        if profile.state not in (ProfileState.DISABLED, ProfileState.ENABLED):
+            raise Refused(Code.WRONG_STATE, f"it is {profile.state}", profile.iccid)
         raise Refused(Code.NOT_SUPPORTED, str(function))
 
     def _profile(self, function: Function, request: ProfileRequest) -> tuple[Eis, ProfileInfo]:

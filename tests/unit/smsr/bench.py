@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -250,6 +250,7 @@ class Bench:
 
     everybody: World = field(default_factory=world)
     now: float = NOW
+    transport_keys: Mapping[Oid, SecretKey] = field(default_factory=lambda: {EUM_OID: TRANSPORT})
 
     def __post_init__(self) -> None:
         self.store = MemoryEisStore()
@@ -261,7 +262,7 @@ class Bench:
             partners=PARTNERS,
             store=self.store,
             clock=lambda: self.now,
-            transport_keys={EUM_OID: TRANSPORT},
+            transport_keys=self.transport_keys,
         )
 
     def register(self, eis: Eis | None = None) -> Eis:

@@ -31,6 +31,7 @@ from smsr.api.functions import FUNCTIONS, Exchange, Function, Interface
 from smsr.api.grants import NotificationType, Onc, Plma, PlmaOperation
 from smsr.api.notifications import PlmaNotification, ProfileNotification
 from smsr.api.transport_keys import wrap_keys
+from smsr.cardsteps import CardStep, RunCommands, RunTlvs
 from smsr.kit.oid import Oid
 from smsr.kit.pki import issue_ecasd
 from smsr.serving.outbox import MemoryOutbox
@@ -142,6 +143,14 @@ class Scene(Bench):
         outbox = self.smsr.stores.outbox
         assert isinstance(outbox, MemoryOutbox)
         return outbox
+
+    def perform(self, step: CardStep) -> Any:
+        """Do a step on the card."""
+        if isinstance(step, RunCommands):
+            return self.card.run(step.script)
+        if isinstance(step, RunTlvs):
+            return self.card.run_profile(step.script)
+        return self.card.reset()
 
     def told(self) -> list[Told]:
         """What was told since this was asked last."""
