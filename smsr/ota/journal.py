@@ -22,7 +22,7 @@ from smsr.kit.sealer import Sealer
 from smsr.ota.parcels import Opener
 from smsr.ota.task import Ledger, Sent
 
-__all__ = ["Job", "Journal", "Order", "SqliteJournal"]
+__all__ = ["Job", "Journal", "Order", "SqliteJournal", "place_of"]
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS job (
@@ -105,7 +105,7 @@ class SqliteJournal:
     def open_job(self, order: Order, seed: bytes, room: int, opener: Opener) -> Job:
         """Take an order."""
         arguments = json.dumps(dict(order.arguments), sort_keys=True)
-        sealed = self._sealer.seal(seed, _place(order))
+        sealed = self._sealer.seal(seed, place_of(order))
         row = (bytes(order.eid), order.name, order.version, arguments, sealed, room, opener.value)
         ((number,),) = self._write(
             "INSERT INTO job (eid, name, version, arguments, sealed, room, opener) VALUES (?, ?, ?, ?, ?, ?, ?) "
@@ -127,7 +127,7 @@ class SqliteJournal:
         number, eid, name, version, arguments, sealed, room, opener, outcome = row
         order = Order(Eid(eid), name, version, json.loads(arguments))
         steps = self._read("SELECT digest, bearer, state, answer FROM step WHERE job = ? ORDER BY number", (number,))
-        seed = self._sealer.open(sealed, _place(order))
+        seed = self._sealer.open(sealed, place_of(order))
         return Job(number, order, seed, room, Opener(opener), tuple(Sent(*step) for step in steps), outcome)
 
     def write_step(self, job: int, number: int, sent: Sent) -> None:
@@ -194,5 +194,6 @@ class _SqliteLedger:
         self._journal.close_job(self._job, outcome)
 
 
-def _place(order: Order) -> bytes:
+def place_of(order: Order) -> bytes:
+    """What the entropy of a job is sealed for."""
     return order.eid + f"{order.name}/{order.version}".encode()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from smsr.api.functions import Function
 from smsr.api.json_codec import decode, encode
@@ -28,7 +27,6 @@ class Answers:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
-        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def keep(self, function: Function, response: Response, sender: Oid, relates_to: str) -> bool:
         """Keep an answer; False when there is one already."""
@@ -41,7 +39,7 @@ class Answers:
             "received": self._clock(),
         }
         with self._database.unit() as connection:
-            statement = self._insert(ANSWER).values(values).on_conflict_do_nothing().returning(ANSWER.c.key)
+            statement = self._database.insert(ANSWER).values(values).on_conflict_do_nothing().returning(ANSWER.c.key)
             return connection.execute(statement).first() is not None
 
     def find(self, kind: type[R], sender: Oid, relates_to: str) -> R | None:

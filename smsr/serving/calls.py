@@ -28,7 +28,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from smsr.api.functions import Function
 from smsr.api.json_codec import decode, encode
@@ -134,7 +133,6 @@ class Calls:
     def __init__(self, database: Database, functions: Mapping[str, Function]) -> None:
         self._database = database
         self._functions = functions
-        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     # --- accepting
 
@@ -236,7 +234,7 @@ class Calls:
 
     def _take(self, card: str, call: int | None, lease_until: float, free: ColumnElement[bool]) -> int | None:
         statement = (
-            self._insert(CARD_LOCK)
+            self._database.insert(CARD_LOCK)
             .values(card=card, call=call, token=1, lease_until=lease_until)
             .on_conflict_do_update(
                 index_elements=[CARD_LOCK.c.card],

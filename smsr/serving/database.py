@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
 from apdu.errors import LocalProtocolError, M2mError
@@ -102,6 +103,10 @@ class Database:
         """What stores remember for the rest of the unit that is open."""
         noted: dict[Any, Any] = self._local.noted
         return noted
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that says what happens when the row is there already."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def after(self, call: Callable[[], None]) -> None:
         """Call it when the unit that is open was kept; at once when none is open."""

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EIS in the database (EisStore): a document for each card, its keys sealed, its audit trail chained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from apdu.errors import EncodeError, SecurityError
+from apdu.ids import Eid, Iccid
+from apdu.keys.secret import KeyType, SecretKey
+from smsr.api.eis import Eis
+from smsr.api.eis_parts import AuditRecord, EisKey
+from smsr.api.json_codec import MAX_BYTES, decode, encode
+from smsr.db.cache import Cache
+from smsr.db.tables import AUDIT, EIS, EIS_KEY, EIS_PROFILE
+from smsr.kit.sealer import Sealer
+from smsr.serving.database import Database, Stale
+
+__all__ = ["SqlEisStore"]
+
+_TRAIL: Final = 1000
+"""Records of a card's audit trail that its EIS shows; the table has them all."""
+_CACHED: Final = 1024
+_BATCH: Final = 500
+_START: Final = b""
+
+Place = tuple[int, int, int]  # KVN, KID, type
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An EIS as one version of its row says it is."""
+
+    version: int
+    eis: Eis
+    audit_count: int
+    audit_head: bytes
+
+
+class SqlEisStore:
+    """EIS by EID. What was read in a unit of work and changed by another one meanwhile cannot be replaced: Stale."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._cache: Cache[Eid, _Kept] = Cache(_CACHED)
+
+    def get(self, eid: Eid) -> Eis | None:
+        """The set of a card; SecurityError when one of its keys was tampered with."""
+        with self._database.reading() as connection:
+            kept = self._read(connection, eid)
+        return None if kept is None else kept.eis
+
+    def add(self, eis: Eis) -> bool:
+        """Keep a new set; False, and nothing changed, when its EID is there already."""
+        row = {"eid": str(eis.eid), "version": 1, "audit_count": 0, "audit_head": _START, **_values(eis)}
+        with self._database.unit() as connection:
+            statement = self._database.insert(EIS).values(row).on_conflict_do_nothing(index_elements=[EIS.c.eid])
+            if connection.execute(statement.returning(EIS.c.eid)).first() is None:
+                return False
+            self._write_profiles(connection, eis.eid, set(), _iccids(eis))
+            self._write_keys(connection, eis.eid, {}, _keys(eis))
+            if eis.audit_trail:
+                count, head = self._chain(connection, eis.eid, 0, _START, eis.audit_trail)
+                values = {"audit_count": count, "audit_head": head}
+                connection.execute(update(EIS).where(EIS.c.eid == str(eis.eid)).values(values))
+        return True
+
+    def put(self, eis: Eis) -> None:
+        """Replace a set; KeyError when there is none."""
+        with self._database.unit() as connection:
+            noted = self._database.noted
+            kept = noted.get((self, eis.eid)) or self._read(connection, eis.eid)
+            if kept is None:
+                raise KeyError(eis.eid)
+            news = _news(kept.eis.audit_trail, eis.audit_trail)
+            count, head = self._chain(connection, eis.eid, kept.audit_count, kept.audit_head, news)
+            trail = (*kept.eis.audit_trail, *news)[-_TRAIL:]
+            after = _Kept(kept.version + 1, replace(eis, audit_trail=trail), count, head)
+            values = {"version": after.version, "audit_count": count, "audit_head": head, **_values(eis)}
+            same = (EIS.c.eid == str(eis.eid), EIS.c.version == kept.version)
+            if connection.execute(update(EIS).where(*same).values(values)).rowcount != 1:
+                raise Stale(f"the EIS of {eis.eid}")
+            self._write_profiles(connection, eis.eid, _iccids(kept.eis), _iccids(eis))
+            self._write_keys(connection, eis.eid, _keys(kept.eis), _keys(eis))
+            noted[self, eis.eid] = after
+            self._database.after(lambda: self._cache.put(eis.eid, after))
+
+    def owner_of(self, iccid: Iccid) -> Eid | None:
+        """The card that a profile is on."""
+        query = select(EIS_PROFILE.c.eid).where(EIS_PROFILE.c.iccid == str(iccid))
+        with self._database.reading() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else Eid.from_string(found)
+
+    def __iter__(self) -> Iterator[Eis]:
+        """All of them, in the order of their EIDs; each as it is when it is reached."""
+        last = ""
+        while True:
+            query = select(EIS.c.eid).where(EIS.c.eid > last).order_by(EIS.c.eid).limit(_BATCH)
+            with self._database.reading() as connection:
+                eids = connection.execute(query).scalars().all()
+            if not eids:
+                return
+            for last in eids:
+                if (eis := self.get(Eid.from_string(last))) is not None:
+                    yield eis
+
+    def verify_trail(self, eid: Eid) -> int:
+        """Check the audit trail of a card: how many records it has. SecurityError names the first that is not right.
+
+        A record that was changed, removed, added or moved breaks the chain there; one removed at the end is missed.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(select(EIS).where(EIS.c.eid == str(eid))).mappings().first()
+            if row is None:
+                raise KeyError(eid)
+            query = select(AUDIT).where(AUDIT.c.eid == str(eid)).order_by(AUDIT.c.number)
+            records = connection.execute(query).mappings().all()
+        chain, number = _START, 0
+        for number, record in enumerate(records, 1):
+            chain = self._sealer.chain(chain, _link(eid, number, record["record"]))
+            if (number, chain) != (record["number"], record["chain"]):
+                raise SecurityError(f"record {number} of the audit trail of {eid} is not what was written")
+        if (number, chain) != (row["audit_count"], row["audit_head"]):
+            raise SecurityError(f"records after {number} of the audit trail of {eid} are missing")
+        return number
+
+    # --- reading
+
+    def _read(self, connection: Connection, eid: Eid) -> _Kept | None:
+        row = connection.execute(select(EIS).where(EIS.c.eid == str(eid))).mappings().first()
+        if row is None:
+            return None
+        noted = self._database.noted
+        mine: _Kept | None = noted.get((self, eid))
+        if mine is not None and mine.version == row["version"]:
+            return mine
+        kept = self._cache.get(eid)
+        if kept is None or kept.version != row["version"]:
+            kept = self._decoded(connection, eid, row)
+            self._cache.put(eid, kept)
+        noted.setdefault((self, eid), kept)
+        return kept
+
+    def _decoded(self, connection: Connection, eid: Eid, row: RowMapping) -> _Kept:
+        eis = decode(Eis, row["document"].encode())
+        keys: dict[tuple[int, int], SecretKey] = {}
+        for each in connection.execute(select(EIS_KEY).where(EIS_KEY.c.eid == row["eid"])).mappings():
+            place = (each["kvn"], each["kid"], each["type"])
+            keys[place[:2]] = SecretKey(self._sealer.open(each["sealed"], _place(eid, place)), KeyType(each["type"]))
+        trail: tuple[AuditRecord, ...] = ()
+        if row["audit_count"]:
+            first = row["audit_count"] - _TRAIL
+            query = select(AUDIT.c.record).where(AUDIT.c.eid == row["eid"], AUDIT.c.number > first)
+            records = connection.execute(query.order_by(AUDIT.c.number)).scalars()
+            trail = tuple(decode(AuditRecord, record.encode()) for record in records)
+        return _Kept(row["version"], _with_keys(eis, keys, trail), row["audit_count"], row["audit_head"])
+
+    # --- writing
+
+    def _write_profiles(self, connection: Connection, eid: Eid, before: set[str], after: set[str]) -> None:
+        if gone := before - after:
+            connection.execute(delete(EIS_PROFILE).where(EIS_PROFILE.c.iccid.in_(gone)))
+        if new := after - before:
+            connection.execute(insert(EIS_PROFILE), [{"iccid": iccid, "eid": str(eid)} for iccid in sorted(new)])
+
+    def _write_keys(
+        self, connection: Connection, eid: Eid, before: Mapping[Place, SecretKey], after: Mapping[Place, SecretKey]
+    ) -> None:
+        for place in before:
+            if place not in after or after[place] != before[place]:
+                kvn, kid, type = place
+                where = (EIS_KEY.c.eid == str(eid), EIS_KEY.c.kvn == kvn, EIS_KEY.c.kid == kid, EIS_KEY.c.type == type)
+                connection.execute(delete(EIS_KEY).where(*where))
+        rows = [
+            {
+                "eid": str(eid),
+                "kvn": place[0],
+                "kid": place[1],
+                "type": place[2],
+                "sealed": self._sealer.seal(key.reveal(), _place(eid, place)),
+            }
+            for place, key in after.items()
+            if place not in before or before[place] != key
+        ]
+        if rows:
+            connection.execute(insert(EIS_KEY), rows)
+
+    def _chain(
+        self, connection: Connection, eid: Eid, count: int, head: bytes, records: Iterable[AuditRecord]
+    ) -> tuple[int, bytes]:
+        rows = []
+        for record in records:
+            text = encode(record).decode()
+            count += 1
+            head = self._sealer.chain(head, _link(eid, count, text))
+            rows.append({"eid": str(eid), "number": count, "record": text, "chain": head})
+        if rows:
+            connection.execute(insert(AUDIT), rows)
+        return count, head
+
+
+def _values(eis: Eis) -> dict[str, object]:
+    document = encode(replace(eis, audit_trail=()))
+    if len(document) > MAX_BYTES:
+        raise EncodeError(f"an EIS of {len(document)} bytes, at most {MAX_BYTES} are kept")
+    return {"document": document.decode(), "remaining_memory": eis.remaining_memory}
+
+
+def _iccids(eis: Eis) -> set[str]:
+    return {str(profile.iccid) for profile in eis.profiles}
+
+
+def _keys(eis: Eis) -> dict[Place, SecretKey]:
+    return {
+        (keyset.version, key.index, key.value.type): key.value
+        for keyset in eis.isd_r.keysets
+        for key in keyset.keys
+        if key.value is not None
+    }
+
+
+def _with_keys(eis: Eis, keys: Mapping[tuple[int, int], SecretKey], trail: tuple[AuditRecord, ...]) -> Eis:
+    def filled(version: int, key: EisKey) -> EisKey:
+        value = keys.get((version, key.index))
+        return key if value is None else replace(key, value=value)
+
+    keysets = tuple(
+        replace(keyset, keys=tuple(filled(keyset.version, key) for key in keyset.keys)) if keyset.keys else keyset
+        for keyset in eis.isd_r.keysets
+    )
+    return replace(eis, isd_r=replace(eis.isd_r, keysets=keysets), audit_trail=trail)
+
+
+def _place(eid: Eid, place: Place) -> bytes:
+    kvn, kid, type = place
+    return bytes(eid) + bytes((kvn, kid)) + type.to_bytes(2, "big")
+
+
+def _link(eid: Eid, number: int, record: str) -> bytes:
+    return bytes(eid) + number.to_bytes(8, "big") + record.encode()
+
+
+def _news(before: tuple[AuditRecord, ...], after: tuple[AuditRecord, ...]) -> tuple[AuditRecord, ...]:
+    """The records of a trail that were added; the oldest may have gone, as an EIS shows so many only."""
+    if after == before[: len(after)]:
+        return ()  # nothing, or an EIS from before the last records
+    gone = 0
+    while before[gone:] != after[: len(before) - gone]:
+        gone += 1
+    return after[len(before) - gone :]
