@@ -21,8 +21,10 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from apdu.errors import M2mError
+from apdu.errors import DecodeError, M2mError
 from smsr.kit.oid import ROLE_EUM, ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
+from smsr.serving.parties import Parties, Party
+from smsr.serving.service import Binding
 
 __all__ = [
     "ConfigError",
@@ -32,6 +34,7 @@ __all__ = [
     "load_config",
     "parse_listen",
     "parse_loopback",
+    "parties_of",
     "passphrase_of",
     "role_of",
 ]
@@ -134,6 +137,24 @@ def parse_loopback(text: str, where: str) -> Listen:
 def role_of(partner: PartnerConfig) -> Oid:
     """The role that its certificate must name."""
     return _ROLES[partner.role]
+
+
+def parties_of(server: ServerConfig, partners: tuple[PartnerConfig, ...]) -> Parties:
+    """The partners as the bindings know them; ConfigError."""
+    found: dict[Oid, Party] = {}
+    for partner in partners:
+        try:
+            oid = Oid(partner.oid)
+        except DecodeError as error:
+            raise ConfigError(f"partner oid = {partner.oid!r}: {error.message}") from None
+        if oid in found:
+            raise ConfigError(f"partner {oid} stands twice")
+        binding = Binding(partner.binding)
+        found[oid] = Party(oid=oid, role=role_of(partner), url=partner.url, binding=binding, name=partner.name)
+    try:
+        return Parties(found.values(), server.callbacks)
+    except DecodeError as error:
+        raise ConfigError(f"url or callbacks: {error.message}") from None
 
 
 def passphrase_of(server: ServerConfig) -> bytes | None:
