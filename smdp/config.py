@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """smdp.toml: what `euicc smdp serve` reads; [server] and [[partner]] are those of smsr.serving.config.
 
-Partners of the role SM-SR are those that it can call; they need a `url`. Partners of the role operator are those that it
-serves.
+Partners of the role SM-SR are those that it can call, so they need a `url`; operators are those that it serves.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,7 +21,7 @@ from smsr.bearers.smpp import Account, SmppTransport
 from smsr.config import OtaConfig
 from smsr.ota.ota import Keeper, OtaSettings, OverTheAir
 from smsr.ota.server import AdminServer
-from smsr.serving.config import ConfigError
+from smsr.serving.config import environment
 from smsr.store import EisStore
 
 __all__ = ["Air"]
@@ -39,7 +38,8 @@ class Air:
         where, centre = config.where(), config.centre()
         self._listener = socket.create_server(where, backlog=_BACKLOG)
         self.port = int(self._listener.getsockname()[1])
-        account = Account(host=centre.host, port=centre.port, system_id=config.system_id, password=_password(config))
+        password = environment(config.password_env, "ota.password_env") if config.password_env else ""
+        account = Account(host=centre.host, port=centre.port, system_id=config.system_id, password=password)
         self._transport = SmppTransport(account, self, self._told)
         settings = OtaSettings(sms=config.sms(), push=config.push(self.port), notification=config.notification)
         self.ota = OverTheAir(store, self._transport, settings, keeper=keeper, entropy=entropy, clock=clock)
@@ -93,12 +93,3 @@ class Air:
         loop.run_forever()
         loop.run_until_complete(self._server.stop())
         loop.close()
-
-
-def _password(config: OtaConfig) -> str:
-    if not config.password_env:
-        return ""
-    value = os.environ.get(config.password_env)
-    if value is None:
-        raise ConfigError(f"password_env names {config.password_env}, which is not in the environment")
-    return value

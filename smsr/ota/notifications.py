@@ -13,6 +13,7 @@ its new state go on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -85,6 +86,8 @@ class Notifications:
         self._pending: dict[Eid, Task[Any]] = {}
         self.watch: Callable[[Notification], None] = lambda notification: None
         """Told of every new one."""
+        self.unit: Callable[[], AbstractContextManager[object]] = nullcontext
+        """What is read and written in here is one change of the store."""
         self.concluded: Callable[[Eid], None] = lambda eid: None
         """Told of every one that the card knows to be confirmed."""
 
@@ -105,11 +108,15 @@ class Notifications:
 
     def accept(self, eid: Eid, raw: bytes) -> Accepted | None:
         """A notification that came authentically from this card; None when it is not to be confirmed now."""
-        eis = self._store.get(eid)
         try:
             notification = Notification.from_tlv(raw)
         except DecodeError:
             return None
+        with self.unit():
+            return self._accept(eid, notification)
+
+    def _accept(self, eid: Eid, notification: Notification) -> Accepted | None:
+        eis = self._store.get(eid)
         if eis is None or notification.eid != eid:
             return None
         last = self._sequences.last_notification(eid)
@@ -142,9 +149,10 @@ class Notifications:
 
     def _confirm(self, eid: Eid, sequence: int) -> ApduScript[ConfirmationResponse]:
         answer = yield from confirm_notification(sequence)
-        eis = self._store.get(eid)
-        if eis is not None:
-            self._store.put(_without(eis, answer.deleted))
+        with self.unit():
+            eis = self._store.get(eid)
+            if eis is not None:
+                self._store.put(_without(eis, answer.deleted))
         self._confirmed[eid] = self.confirmed(eid) + 1
         self.concluded(eid)
         return answer

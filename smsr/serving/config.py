@@ -31,6 +31,7 @@ __all__ = [
     "Listen",
     "PartnerConfig",
     "ServerConfig",
+    "environment",
     "load_config",
     "parse_listen",
     "parse_loopback",
@@ -64,7 +65,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The folder of its certificates in `pki`."""
     pki: str
     master_key: str
-    """The file with the key under which it keeps secrets; made by `euicc lab`, or with any 32 bytes in hexadecimal."""
+    """The file with the key for what it keeps secret, 64 hexadecimal digits; or `token:NAME`, from a key there."""
     listen: str = "127.0.0.1:8443"
     url: str = ""
     """Where others reach it; https:// and `listen` otherwise."""
@@ -73,6 +74,11 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where health and metrics are to be had without certificates: on this computer only."""
     passphrase_env: str = ""
     """The environment variable with the passphrase of its private keys."""
+    token: str = ""
+    """The PKCS#11 module of a token in which signing keys are that are in no file."""
+    token_label: str = "euicc"
+    token_pin_env: str = ""
+    """The environment variable with the token's PIN."""
     callbacks: tuple[str, ...] = ()
     """Addresses that callbacks may go to besides those of partners."""
     workers: Positive = 2
@@ -159,9 +165,12 @@ def parties_of(server: ServerConfig, partners: tuple[PartnerConfig, ...]) -> Par
 
 def passphrase_of(server: ServerConfig) -> bytes | None:
     """The passphrase of the private keys; None where the configuration names none."""
-    if not server.passphrase_env:
-        return None
-    value = os.environ.get(server.passphrase_env)
+    return environment(server.passphrase_env, "passphrase_env").encode() if server.passphrase_env else None
+
+
+def environment(name: str, where: str) -> str:
+    """An environment variable that a setting names; ConfigError when it is not there."""
+    value = os.environ.get(name)
     if value is None:
-        raise ConfigError(f"passphrase_env names {server.passphrase_env}, which is not in the environment")
-    return value.encode()
+        raise ConfigError(f"{where} names {name or 'nothing'}, which is not in the environment")
+    return value

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a server that runs consists of besides its functions: who it is, its database, its threads, its listeners.
 
-    host = Host(config, partners, folder, soap=…)      who it is, whom it knows; the database, up to date
-    engine = host.engine(functions=…, does=…, …)       its calls as transactions
-    host.start(site)                                   threads, listeners
-    host.stop()                                        within ten seconds, nothing lost
+host = Host(config, partners, folder, soap=…)      who it is, whom it knows; the database, up to date
+engine = host.engine(functions=…, does=…, …)       its calls as transactions
+host.start(site)                                   threads, listeners
+host.stop()                                        within ten seconds, nothing lost
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from apdu.errors import SecurityError
+from apdu.errors import M2mError, SecurityError
+from apdu.keys.ec import PrivateKey
+from apdu.keys.entropy import Entropy
 from smsr.api.functions import Function
 from smsr.api.messages import Response
 from smsr.api.notifications import Notification
 from smsr.api.soap import SoapBinding
 from smsr.kit.folder import PkiFolder, read_certificate
+from smsr.kit.keys import FileKeys
 from smsr.kit.oid import Oid
+from smsr.kit.sealer import Sealer, derive_master_key, read_master_key
 from smsr.kit.tls import LiveTrust, client_context, server_context
 from smsr.kit.x509 import registered_id, roles
 from smsr.serving.client import Client, NoAddress
@@ -32,6 +36,7 @@ from smsr.serving.config import (
     ConfigError,
     PartnerConfig,
     ServerConfig,
+    environment,
     parse_listen,
     parse_loopback,
     parties_of,
@@ -42,12 +47,16 @@ from smsr.serving.database import Database
 from smsr.serving.engine import Engine, EngineSettings, Listener
 from smsr.serving.http.app import App
 from smsr.serving.http.limits import Limits
+from smsr.serving.http.metrics import Gauges
 from smsr.serving.http.server import HttpServer, Tls
 from smsr.serving.http.site import Site
 from smsr.serving.outbox import Entry, SqlOutbox
 from smsr.serving.parties import Party
 from smsr.serving.procedure import Functions, Performer
 from smsr.serving.threads import Threads
+
+if TYPE_CHECKING:
+    from smsr.kit.token import TokenKeys
 
 __all__ = ["Host"]
 
@@ -66,6 +75,7 @@ class Host:
         *,
         role: Oid,
         soap: SoapBinding,
+        entropy: Entropy,
         migrations: Sequence[Path] = (),
     ) -> None:
         """Reads certificates and brings the database up to date; OSError, M2mError. `base`: where paths begin."""
@@ -75,6 +85,8 @@ class Host:
         self.clock: Callable[[], float] = time.time
         self.pki = PkiFolder(base / config.pki)
         self._passphrase = passphrase_of(config)
+        self._entropy = entropy
+        self._token = _open_token(config)
         self.oid = _own_oid(self.pki, config.name, role)
         self.parties = parties_of(config, partners)
         self.listen = parse_listen(config.listen, "server.listen")
@@ -87,6 +99,7 @@ class Host:
         self.database = Database(_database_url(config.database, base), migrations)
         self.database.migrate()
         self._outbox: SqlOutbox | None = None
+        self._engine: Engine | None = None
         self._threads: Threads | None = None
         self._listeners: list[HttpServer] = []
 
@@ -95,6 +108,21 @@ class Host:
         """Where others reach it."""
         host = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
         return self.config.url or f"https://{host}:{self.listen.port}"
+
+    def signing_key(self, name: str) -> PrivateKey:
+        """A key such as `sm-dp/1/card`: from its file, or from the token where there is no file."""
+        if self._token is not None and not (self.pki.path / f"{name}.key").exists():
+            return self._token.open(name)
+        return FileKeys(self.pki.path, self._entropy, self._passphrase).open(name)
+
+    def sealer(self) -> Sealer:
+        """What secrets in the database are sealed with."""
+        kind, _, name = self.config.master_key.partition("token:")
+        if kind or not name:
+            return Sealer(read_master_key(self.base / self.config.master_key), self._entropy)
+        if self._token is None:
+            raise ConfigError("master_key names a key in a token, and server.token names no module")
+        return Sealer(derive_master_key(self._token.open(name)), self._entropy)
 
     def outbox(self, functions: Iterable[Function]) -> SqlOutbox:
         """What it tells others: the callbacks of its functions, and its notifications."""
@@ -107,7 +135,7 @@ class Host:
         """Its calls."""
         assert self._outbox is not None
         config = self.config
-        engine = Engine(
+        engine = self._engine = Engine(
             self.oid,
             functions=functions,
             does=does,
@@ -122,6 +150,27 @@ class Host:
             engine.worker, self._outbox, _ClientSender(self.client), lease=config.lease, workers=config.workers
         )
         return engine
+
+    def gauges(self) -> Gauges:
+        """Figures for /metrics."""
+        assert self._outbox is not None
+        assert self._engine is not None
+        engine, outbox = self._engine, self._outbox
+        return {
+            "calls_open": lambda: float(engine.open_calls),
+            "calls_running": lambda: float(engine.worker.running),
+            "outbox_waiting": lambda: float(outbox.waiting()),
+        }
+
+    def ready(self) -> str:
+        """Why it cannot work now; empty: it can."""
+        try:
+            self.trust.current()
+            with self.database.reading() as connection:
+                connection.execute(text("SELECT 1"))
+        except (OSError, M2mError, SQLAlchemyError) as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     def limits(self) -> Limits:
         """Of the listeners."""
@@ -177,6 +226,14 @@ def _own_oid(pki: PkiFolder, name: str, role: Oid) -> Oid:
     if oid is None or role not in roles(certificate):
         raise SecurityError(f"{generation / 'tls.pem'} is no certificate of such a server")
     return oid
+
+
+def _open_token(config: ServerConfig) -> TokenKeys | None:
+    if not config.token:
+        return None
+    from smsr.kit.token import TokenKeys  # with python-pkcs11, which few need
+
+    return TokenKeys(Path(config.token), config.token_label, environment(config.token_pin_env, "token_pin_env"))
 
 
 def _database_url(text: str, base: Path) -> str:
