@@ -92,6 +92,11 @@ class Engine:
         """The functions that it answers."""
         return self._functions
 
+    @property
+    def open_calls(self) -> int:
+        """How many calls are accepted and not done, in all processes; the queue's bound at most."""
+        return self._calls.open(self._settings.max_queue)
+
     # --- calls
 
     def call(self, function: Function, request: Request, reply: ReplyTo | None = None) -> Response | Operation:

@@ -15,7 +15,6 @@ from tools.commands.lab import lab
 from tools.commands.pki import pki
 from tools.commands.profiles import profile
 from tools.commands.reading import apdu, readers, script
-from tools.commands.servers import smdp, smsr
 from tools.commands.shell import shell
 from tools.commands.smsc import smsc
 from tools.commands.trace import trace
