@@ -106,7 +106,8 @@ class Downloads:
         if request.iccid is None:
             return
         found = self._desk.owned(request.call, request.iccid)
-        if found.state is not StockState.DOWNLOADED or found.eid is None or found.smsr_id not in self._desk.sm_srs:
+        wanted_here = found.state is StockState.RESERVED and found.eid == request.eid
+        if found.operation or wanted_here or found.eid is None or found.smsr_id not in self._desk.sm_srs:
             return
         asked = replace(calls, receiver=found.smsr_id) if found.smsr_id is not None else calls
         response = yield from asked.ask("GetEIS", GetEisRequest(call=calls.head("where"), eid=found.eid), EisResponse)

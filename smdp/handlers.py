@@ -94,7 +94,8 @@ class Handlers:
         profile = self._desk.on_card(request.call, request.eid, request.iccid)
         relayed = _profile(request.call, request.eid, request.iccid)
         response = yield from self._relayed("DeleteISDP", request, relayed, CardResponse, interrupted)
-        if response.status.is_success and self._desk.profiles.swap(profile, profile.available()):
+        gone = response.status.is_success or response.status.code == Code.ICCID_UNKNOWN.pair
+        if gone and self._desk.profiles.swap(profile, profile.available()):
             self._desk.forget_keys(profile)
         return _bare(response)
 
@@ -139,7 +140,9 @@ class Handlers:
         return (yield from self._relayed("SetONC", request, relayed, Response, interrupted))
 
     def _get_onc(self, request: es2.GetOncRequest, interrupted: Interrupted | None) -> Procedure[Response]:
-        relayed = es3.GetOncRequest(call=request.call, profile_type=request.profile_type)
+        relayed = es3.RelayedGetOncRequest(
+            call=request.call, profile_type=request.profile_type, mno_id=request.call.requester
+        )
         response = yield from self._relayed("GetONC", request, relayed, es3.GetOncResponse, interrupted)
         return replace(response, onc=tuple(each for each in response.onc if each.mno_id == request.call.requester))
 

@@ -9,18 +9,19 @@ from dataclasses import replace
 import pytest
 
 from apdu.gp.codes import ISD_P_KVN
-from apdu.ids import Iccid
+from apdu.ids import Eid, Iccid
 from smdp.api.messages import DownloadProfileResponse
 from smdp.es3 import Pause
 from smdp.profiles.store import StockState
 from smsr.api.eis_parts import ProfileState
 from smsr.api.functions import Function
-from smsr.api.messages import CardResponse, Request, Response
-from smsr.api.status import Code, failed
+from smsr.api.messages import CardResponse, EisResponse, GetEisRequest, Request, Response
+from smsr.api.status import SUCCESS, Code, failed
 from tests.e2e.world import EID
 from tests.support.download import Site, prepared
 from tests.support.smdp import When, about, call, download, said
-from tests.unit.kit.world import MNO_OID, SM_SR_OID
+from tests.unit.kit.world import MNO_OID, NOW, SM_SR_OID
+from tools.pki import signed_eis
 
 FIRST, SECOND = prepared(1).iccid, prepared(2).iccid
 
@@ -132,6 +133,27 @@ def test_cc_e2_03_a_profile_that_was_deleted_past_the_sm_dp(site: Site) -> None:
     assert site.dp.profiles.swap(site.dp.profile(FIRST), stock)  # nobody has told it
     again = download(EID, FIRST, call=call(identifier="call-3"))
     assert site.dp.call("DownloadProfile", again, {0: When.AFTER}).status.is_success
+    _installed(site)
+
+
+def test_cc_e2_03_what_was_left_on_another_card_and_is_gone(site: Site) -> None:
+    """Reserved for a card that does not have it any more: free for this one."""
+    other = Eid.create("8904903200000000000000000002")
+    stock = site.dp.profile(FIRST)
+    left = replace(stock, state=StockState.RESERVED, eid=other, smsr_id=SM_SR_OID)
+    assert site.dp.profiles.swap(stock, left)
+    eis = signed_eis(site.card.made, site.card.everybody.eum, NOW)
+    asked: list[Eid] = []
+
+    def elsewhere(function: Function, request: Request) -> Response | None:
+        if isinstance(request, GetEisRequest):
+            asked.append(request.eid)
+            return EisResponse(status=SUCCESS, eis=eis) if request.eid == other else None
+        return None
+
+    site.dp.service.fault = elsewhere
+    assert site.dp.status("DownloadProfile", download(EID, FIRST)) == "EXECUTED_SUCCESS"
+    assert asked == [other, EID]
     _installed(site)
 
 

@@ -383,6 +383,14 @@ def test_cc_e2_06_attributes_are_routed_and_not_supported(site: World, name: str
     assert site.dp.service.names() == [name]
 
 
+def test_cc_e2_06_a_profile_that_is_not_on_the_card_any_more_is_available(site: World) -> None:
+    """Somebody deleted it past the SM-DP; the operator is told, and may download it again."""
+    site.profile()
+    site.sr.store.put(replace(site.sr.eis, profiles=()))
+    assert site.dp.status("DeleteProfile", about(EID, ICCID)) == "FAILED 8.2.1/3.9"
+    assert site.dp.profile(ICCID).state is StockState.AVAILABLE
+
+
 # --- UpdatePolicyRules, UpdateSubscriptionAddress
 
 
@@ -450,6 +458,10 @@ def test_configurations_are_those_of_the_operator(site: World) -> None:
     assert site.dp.status("SetONC", request) == "EXECUTED_SUCCESS"
     assert site.dp.status("SetONC", replace(request, call=call(OTHER_MNO))) == "FAILED 1.1/1.2"
     assert site.dp.status("SetONC", replace(request, smsr_id=NOBODY)) == "FAILED 8.7/3.9"
+    for requester, found in ((MNO_OID, (own,)), (OTHER_MNO, ())):
+        response = site.dp.call("GetONC", es2.GetOncRequest(call=call(requester), smsr_id=SM_SR_OID))
+        assert isinstance(response, GetOncResponse)
+        assert response.onc == found
     several = GetOncResponse(status=SUCCESS, onc=(own, replace(own, mno_id=OTHER_MNO)))
     site.dp.service.fault = lambda function, request: several
     response = site.dp.call("GetONC", es2.GetOncRequest(call=call(), smsr_id=SM_SR_OID))
@@ -508,6 +520,16 @@ def test_the_same_operation_has_the_same_calls(site: World, name: str) -> None:
         calls.append(dp.service.calls)
     assert calls[0] == calls[1]
     assert not set(calls[0]) & set(calls[2])
+
+
+@pytest.mark.parametrize("name", [each for each in REQUESTS if hasattr(REQUESTS[each], "iccid")])
+def test_cc_oc_05_the_profile_of_another_operator(site: World, name: str) -> None:
+    site.profile()
+    card, stock, eis = dict(site.sr.card.isd_ps), list(site.dp.profiles), site.sr.eis
+    request = replace(REQUESTS[name], call=call(OTHER_MNO))
+    assert site.dp.status(name, request) == "FAILED 8.2.1/1.2"
+    assert (site.sr.card.isd_ps, list(site.dp.profiles), site.sr.eis) == (card, stock, eis)
+    assert site.dp.service.calls == []
 
 
 FROM_THE_SM_SR = {
