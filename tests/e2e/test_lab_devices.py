@@ -7,7 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -104,7 +104,7 @@ def test_killed_in_a_session_the_image_is_whole_and_the_fleet_goes_on(lab: Lab, 
         with fleet(lab) as running:
             wait_for(lambda: servers.air.ota.notifications.confirmed(eid) == 1, 30)
             servers.sm_dp.install(servers.order(eid, first))
-            broken = Broken(lambda: servers.sm_dp.install(servers.order(eid, second)))
+            broken = Background(lambda: servers.sm_dp.install(servers.order(eid, second)))
             wait_for(lambda: len(servers.eis(eid).profiles) == 3, 30)  # the SM-DP is at the keys, or further
             running.process.send_signal(signal.SIGKILL)
             running.process.wait()
@@ -112,32 +112,31 @@ def test_killed_in_a_session_the_image_is_whole_and_the_fleet_goes_on(lab: Lab, 
         assert (before[FIRST], before[SECOND]) == ("ENABLED", "DISABLED")
         with fleet(lab) as running:
             wait_for(lambda: bound(lab), 30)
-            assert isinstance(broken.wait(), M2mError)
+            broken.wait()  # it failed, or went on where the card was: what is true the card says
             servers.audit(eid)
             servers.sm_dp.enable(eid, Iccid.from_string(first.iccid))
             assert running.interrupt() == 0
-    assert held(lab, eid) == known(servers.eis(eid)) == {FIRST: "DISABLED", SECOND: "ENABLED"}
+    after = held(lab, eid)
+    assert after == known(servers.eis(eid))
+    assert (after.pop(FIRST), after.pop(SECOND)) == ("DISABLED", "ENABLED")
+    assert set(after.values()) <= {"DISABLED"}
 
 
-class Broken:
-    """Something that goes wrong in a thread of its own."""
+class Background:
+    """Something that may go wrong in a thread of its own."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self._action = action
-        self._error: Exception | None = None
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        try:
+        with suppress(M2mError):
             self._action()
-        except M2mError as error:
-            self._error = error
 
-    def wait(self) -> Exception | None:
+    def wait(self) -> None:
         self._thread.join(60)
         assert not self._thread.is_alive()
-        return self._error
 
 
 def test_devices_outlast_the_service_centre(lab: Lab) -> None:
