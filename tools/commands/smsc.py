@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 __all__ = ["smsc"]
@@ -22,7 +24,8 @@ def smsc() -> None:
     metavar="P",
     help="Share of messages, 0 to 1, that get lost, arrive twice or arrive late, each as often.",
 )
-def smsc_serve(bind: str, loss: float) -> None:
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), hidden=True)
+def smsc_serve(bind: str, loss: float, state: Path | None) -> None:
     """Serve SMPP 3.4 to any number of ESMEs and devices, until Ctrl-C.
 
     Who binds with a number as system_id gets the messages for it; who binds with a name gets those for the numbers that
@@ -38,4 +41,4 @@ def smsc_serve(bind: str, loss: float) -> None:
     from tools.smsc.run import serve
 
     host, port = parse_address(bind, 2775)
-    serve(host, port, loss)
+    serve(host, port, loss, state)

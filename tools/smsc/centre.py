@@ -40,6 +40,16 @@ class Centre:
         self._late = 0
         """Messages that are held back."""
         self._last = 0
+        self._delivered = 0
+
+    def figures(self) -> dict[str, object]:
+        """How it is, from any thread."""
+        return {
+            "bound": sorted(session.system_id for session in list(self._sessions.values())),
+            "taken": self._last,
+            "delivered": self._delivered,
+            "waiting": len(self._kept) + self._late,
+        }
 
     async def serve(self, host: str, port: int, *, ready: Callable[[], None]) -> None:
         """Until it is cancelled. SmppError or ValueError: there cannot be listened."""
@@ -134,6 +144,7 @@ class Centre:
                 await asyncio.sleep(_AGAIN)
                 continue
             self._kept.drop_first(number)
+            self._delivered += 1
             self._told(f"delivered   {_line(message)}")
             if message.receipt:
                 self._kept.put(_receipt(message))
