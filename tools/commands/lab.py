@@ -10,7 +10,7 @@ import click
 
 from tools.jsonerror import json_option
 
-__all__ = ["lab"]
+__all__ = ["lab", "status"]
 
 _DIR: Final = click.argument("path", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 
@@ -18,6 +18,19 @@ _DIR: Final = click.argument("path", metavar="DIR", type=click.Path(file_okay=Fa
 @click.group()
 def lab() -> None:
     """Everything on this computer: servers, a service centre, an operator, devices with cards."""
+
+
+@lab.command("operator")
+@_DIR
+def lab_operator(path: Path) -> None:
+    """Take the callbacks and notifications for the lab's operator, until Ctrl-C.
+
+    Each is shown in a line and kept in DIR/operator.jsonl.
+    """
+    from tools.lab.layout import open_lab
+    from tools.lab.operator import run
+
+    run(open_lab(path))
 
 
 @lab.command("devices")
@@ -33,3 +46,17 @@ def lab_devices(path: Path, as_json: bool) -> None:
     from tools.lab.layout import open_lab
 
     run(open_lab(path), as_json=as_json)
+
+
+@click.command()
+@click.argument("path", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@json_option
+def status(path: Path, as_json: bool) -> None:
+    """Show how the parts of a lab are: health and figures of each, and every device.
+
+    DIR is this folder where none is given. The exit code is 1 when something does not work.
+    """
+    from tools.lab.status import show
+
+    if not show(path, as_json=as_json):
+        raise SystemExit(1)

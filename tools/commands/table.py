@@ -11,7 +11,7 @@ from tools.commands.cards import card_info
 from tools.commands.device import device
 from tools.commands.files import fs
 from tools.commands.gp import gp
-from tools.commands.lab import lab
+from tools.commands.lab import lab, status
 from tools.commands.pki import pki
 from tools.commands.profiles import profile
 from tools.commands.reading import apdu, readers, script
@@ -21,5 +21,7 @@ from tools.commands.trace import trace
 
 __all__ = ["CARD", "MAIN"]
 
-MAIN: Final[tuple[click.Command, ...]] = (readers, apdu, script, gp, fs, profile, device, pki, smsc, lab, shell, trace)
+_CARDS: Final = (readers, apdu, script, gp, fs, profile, device)
+_SERVERS: Final = (pki, smsc, lab, status)
+MAIN: Final[tuple[click.Command, ...]] = (*_CARDS, *_SERVERS, shell, trace)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)

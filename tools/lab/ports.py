@@ -11,7 +11,7 @@ from typing import Final
 from tools.errors import ToolError, reason
 from tools.lab.layout import HOST, Ports
 
-__all__ = ["check_free", "draw_ports"]
+__all__ = ["check_free", "draw_ports", "taken"]
 
 _ROWS: Final = range(10_000, 32_000, 10)
 """Below those that systems hand out for outgoing connections."""
@@ -24,7 +24,7 @@ def draw_ports() -> Ports:
     for _ in range(_TRIES):
         first = secrets.choice(_ROWS)
         ports = range(first, first + len(names))
-        if all(_taken(port) is None for port in ports):
+        if all(taken(port) is None for port in ports):
             return Ports(**dict(zip(names, ports, strict=True)))
     raise ToolError(f"no {len(names)} neighbouring ports of {HOST} are free")
 
@@ -32,7 +32,7 @@ def draw_ports() -> Ports:
 def check_free(ports: Ports) -> None:
     """ToolError when somebody listens where a part of the lab is to."""
     for name, port in _each(ports):
-        if (why := _taken(port)) is not None:
+        if (why := taken(port)) is not None:
             raise ToolError(f"{HOST}:{port}, which is for {name}, cannot be had: {why}; who listens there?")
 
 
@@ -41,7 +41,8 @@ def _each(ports: Ports) -> Iterator[tuple[str, int]]:
         yield name.replace("_", "-"), getattr(ports, name)
 
 
-def _taken(port: int) -> str | None:
+def taken(port: int) -> str | None:
+    """Why nobody can listen there now; None: it is free."""
     try:
         socket.create_server((HOST, port)).close()  # connections that are ending do not count (SO_REUSEADDR)
     except OSError as error:
