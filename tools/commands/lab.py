@@ -20,6 +20,22 @@ def lab() -> None:
     """Everything on this computer: servers, a service centre, an operator, devices with cards."""
 
 
+@lab.command("up")
+@_DIR
+@click.option("--cards", type=click.IntRange(1, 10_000), metavar="N", help="Cards of a new lab; 3 otherwise.")
+@click.option("--profiles", type=click.IntRange(0, 100_000), metavar="M", help="Profiles in its stock; 2 a card.")
+def lab_up(path: Path, cards: int | None, profiles: int | None) -> None:
+    """Make a lab in DIR, or take the one that is there, and run all of it until Ctrl-C.
+
+    A service centre, an operator that takes callbacks, an SM-SR, an SM-DP and a device for each card, all on this
+    computer (127.0.0.1) and with certificates of a CI of their own. What each says is in DIR/log. A part that dies is
+    started again, at most five times in a row. Ctrl-C or SIGTERM ends everything, and nothing outlives this command.
+    """
+    from tools.lab.up import up
+
+    up(path, cards, profiles)
+
+
 @lab.command("operator")
 @_DIR
 def lab_operator(path: Path) -> None:

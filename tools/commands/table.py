@@ -15,6 +15,7 @@ from tools.commands.lab import lab, status
 from tools.commands.pki import pki
 from tools.commands.profiles import profile
 from tools.commands.reading import apdu, readers, script
+from tools.commands.servers import smdp, smsr
 from tools.commands.shell import shell
 from tools.commands.smsc import smsc
 from tools.commands.trace import trace
@@ -22,6 +23,6 @@ from tools.commands.trace import trace
 __all__ = ["CARD", "MAIN"]
 
 _CARDS: Final = (readers, apdu, script, gp, fs, profile, device)
-_SERVERS: Final = (pki, smsc, lab, status)
+_SERVERS: Final = (pki, smsr, smdp, smsc, lab, status)
 MAIN: Final[tuple[click.Command, ...]] = (*_CARDS, *_SERVERS, shell, trace)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)
