@@ -92,6 +92,7 @@ PROBES: Mapping[str, Probe] = {
     "ykman": _module("yubikit", "yubikey-manager"),
     "smpplib": _module("smpplib", "smpplib"),
     "zeep": _module("zeep", "zeep"),
+    "schemathesis": _module("schemathesis", "schemathesis"),
     "signxml": _module("signxml", "signxml"),
     "pyscard": _module("smartcard", "pyscard"),
     "openssl": _program("openssl"),

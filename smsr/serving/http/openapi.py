@@ -191,6 +191,8 @@ def _in_3_0(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     found = {name: _in_3_0(each) for name, each in schema.items() if name not in ("anyOf", "contentEncoding")}
+    if not schema.get("pattern", "").isascii():  # the characters of XML: not every tool can read that
+        del found["pattern"]
     if "contentEncoding" in schema:
         found["format"] = "byte"
     if "enum" in schema:
