@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that does nothing but steps on a card that is a file: what its engine does can be counted.
 
-As a program it works until its queue is empty, and ends itself with SIGKILL at the moment that it is told.
+As a program it starts processes that work until the queue is empty, or end themselves with SIGKILL at the moment that
+they are told.
 """
 
 from __future__ import annotations
@@ -255,9 +256,8 @@ def prepare(url: str) -> Database:
     return database
 
 
-def main() -> None:
-    """URL CARD MOMENT: work until the queue is empty, or until the moment of this number."""
-    url, path, last = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+def run(url: str, card: Path, last: int, now: float) -> int:
+    """Work until the queue is empty, or end at the moment of this number: how many moments passed."""
     passed = 0
 
     def moment() -> None:
@@ -266,10 +266,23 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         passed += 1
 
-    toy = Toy(Database(url), AtOnce(CardFile(path), moment), clock=lambda: float(last), lease=30)
+    toy = Toy(Database(url), AtOnce(CardFile(card), moment), clock=lambda: now, lease=30)
     while toy.engine.worker.work():
         moment()
-    print(len(toy.does.interrupted), passed)
+    return passed
+
+
+def main() -> None:
+    """For each line URL CARD MOMENT TIME a process; answers with the moments that it passed, or `killed`."""
+    for line in sys.stdin:
+        url, card, last, now = line.split()
+        child = os.fork()
+        if not child:
+            print(run(url, Path(card), int(last), float(now)), flush=True)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            print("killed" if os.WTERMSIG(status) == signal.SIGKILL else status, flush=True)
 
 
 if __name__ == "__main__":
