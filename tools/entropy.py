@@ -15,7 +15,8 @@ __all__ = ["LogicalClock", "Source", "SystemEntropy", "Timeline"]
 
 _EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 """When every repeatable run takes place."""
-_TICK: Final = 0.001
+_TICKS: Final = 1000
+"""In a second."""
 
 
 class SystemEntropy:
@@ -38,7 +39,7 @@ class LogicalClock:
 
     def __call__(self) -> float:
         self._readings += 1
-        return round(_EPOCH + self._readings * _TICK, 3)
+        return _EPOCH + self._readings / _TICKS
 
 
 class Timeline:

@@ -60,13 +60,15 @@ class CommandApdu(NamedTuple):
 
     def encode(self) -> bytes:
         """The bytes that go to the card; extended lengths where the sizes need them or `extended` says so."""
-        head = bytes((self.cla, self.ins, self.p1, self.p2))
-        data, le = self.data, self.le
+        cla, ins, p1, p2, data, le, extended = self
+        if data and le is None and len(data) < 256 and not extended:  # case 3 short
+            return bytes((cla, ins, p1, p2, len(data))) + data
+        head = bytes((cla, ins, p1, p2))
         if len(data) > 0xFFFF or (le is not None and not 1 <= le <= 0x10000):
             raise EncodeError(f"lengths outside what an APDU carries: Lc {len(data)}, Le {le}")
         if not data and le is None:
             return head
-        if self.extended or len(data) > 255 or (le is not None and le > 256):
+        if extended or len(data) > 255 or (le is not None and le > 256):
             body = b"\x00" + len(data).to_bytes(2, "big") + data if data else b""
             if le is None:
                 return head + body

@@ -17,6 +17,9 @@ UNKNOWN: Final = 0x81
 ALPHANUMERIC: Final = 0xD0
 _DIGITS: Final = "0123456789*#abc"
 """Half bytes 0 to E; F fills the last byte."""
+_FROM_HALVES: Final = str.maketrans("abcde", _DIGITS[10:])
+_TO_HALVES: Final = str.maketrans(_DIGITS[10:], "abcde")
+_SWAPPED: Final = bytes(byte >> 4 | (byte & 0x0F) << 4 for byte in range(256))
 _TYPE_OF_NUMBER: Final = 0x70
 _MAX_DIGITS: Final = 20
 """Address value of a TPDU: ten bytes (TS 23.040 9.1.2.5)."""
@@ -24,7 +27,7 @@ _MAX_DIGITS: Final = 20
 
 def swap(raw: bytes) -> bytes:
     """The half bytes of each byte exchanged."""
-    return bytes(byte >> 4 | (byte & 0x0F) << 4 for byte in raw)
+    return raw.translate(_SWAPPED)
 
 
 def split_digits(raw: bytes) -> str:
@@ -32,15 +35,15 @@ def split_digits(raw: bytes) -> str:
     digits, _, rest = swap(raw).hex().partition("f")
     if rest.strip("f"):
         raise DecodeError(f"digits {raw.hex().upper()} go on behind their filler")
-    return "".join(_DIGITS[int(half, 16)] for half in digits)
+    return digits.translate(_FROM_HALVES)
 
 
 def join_digits(digits: str) -> bytes:
     """Swapped BCD, filled with F."""
-    try:
-        halves = "".join(f"{_DIGITS.index(digit):x}" for digit in digits.lower())
-    except ValueError:
-        raise EncodeError(f"{digits!r} is no number: digits, * and # are") from None
+    small = digits.lower()
+    if not set(small) <= set(_DIGITS):
+        raise EncodeError(f"{digits!r} is no number: digits, * and # are")
+    halves = small.translate(_TO_HALVES)
     return swap(bytes.fromhex(halves + "f" * (len(halves) % 2)))
 
 

@@ -11,6 +11,7 @@ from apdu.cat.codes import Device, GeneralResult
 from apdu.cat.comprehension import CommandDetails, DeviceIdentities, Result
 from apdu.cat.proactive import ProactiveCommand
 from apdu.cat.response import TerminalAnswer
+from apdu.cat.tags import CatTag
 from apdu.errors import DecodeError, M2mError, MissingError
 from apdu.tlv.scan import Tlv, read_comprehension_header, split
 
@@ -33,26 +34,37 @@ def answer(
 
 
 class Heard(NamedTuple):
-    """A command that came: its bytes, and what all commands share."""
+    """A command that came, as its bytes and as far as it was read."""
 
     raw: bytes
-    common: ProactiveCommand
-    objects: Sequence[Tlv] | None
-    """None: they are not what all commands are made of."""
+    command: ProactiveCommand
+    whole: bool = False
+    """It is of the class of its type, which has a place for all that it brings along."""
 
 
 def addressed(raw: bytes) -> Heard:
-    """Read what all commands share; of a broken one at least the details, with which it can be answered."""
+    """Read a command; of one that is out of order at least the details, with which it can be answered."""
     try:
         objects = ProactiveCommand.objects(raw)
-        return Heard(raw, ProactiveCommand.from_objects(objects), objects)
+        return _whole(raw, objects) or Heard(raw, ProactiveCommand.from_objects(objects))
     except DecodeError:
         start = 2 if raw[1:2] < b"\x80" else 3
         if raw[:1] != b"\xd0" or raw[start : start + 2] not in (b"\x81\x03", b"\x01\x03") or len(raw) < start + 5:
             raise
     details = CommandDetails.from_bytes(raw[start + 2 : start + 5])
-    common = ProactiveCommand(details=details, devices=DeviceIdentities(Device.UICC, Device.TERMINAL))
-    return Heard(raw, common, None)
+    return Heard(raw, ProactiveCommand(details=details, devices=DeviceIdentities(Device.UICC, Device.TERMINAL)))
+
+
+def _whole(raw: bytes, objects: Sequence[Tlv]) -> Heard | None:
+    """The command where nothing is wrong with it."""
+    tag, details = objects[0] if objects else Tlv(0, b"")
+    declared = COMMANDS.get(details[1]) if tag == CatTag.COMMAND_DETAILS and len(details) == 3 else None
+    if declared is None or not declared.declares(tag for tag, _ in objects):
+        return None
+    try:
+        return Heard(raw, declared.from_objects(objects), True)
+    except DecodeError:
+        return None
 
 
 def understand(heard: Heard) -> tuple[ProactiveCommand, bool]:
@@ -60,13 +72,12 @@ def understand(heard: Heard) -> tuple[ProactiveCommand, bool]:
 
     Objects that have to be comprehended and are not, or that say something impossible: 32; one that is missing: 36.
     """
-    declared = COMMANDS.get(heard.common.details.type)
+    if heard.whole:
+        return heard.command, False
+    declared = COMMANDS.get(heard.command.details.type)
     if declared is None:
         raise Refusal(GeneralResult.TYPE_NOT_UNDERSTOOD)
-    objects = heard.objects
     try:
-        if objects is not None and declared.declares(tag for tag, _ in objects):
-            return declared.from_objects(objects), False
         others = _others(split(heard.raw)[0].value, declared.declared())
         if any(others):
             raise Refusal(GeneralResult.DATA_NOT_UNDERSTOOD)

@@ -246,14 +246,14 @@ class Device:
             heard = addressed(raw)
         except DecodeError as error:  # without its number nothing can be answered
             raise RemoteProtocolError(f"the card's proactive command cannot be read ({error})") from None
-        reaction = self.policy.reaction(heard.common.details.type)
+        reaction = self.policy.reaction(heard.command.details.type)
         if reaction.silent:
-            self._done(heard.common, None)
+            self._done(heard.command, None)
         elif reaction.delay:
             self._held = (self.clock() + reaction.delay, heard)
         else:
             self._carry_out(heard)
-        return heard.common
+        return heard.command
 
     def _fetch(self) -> bool:
         if not self.modem.pending or self.modem.outstanding:
@@ -289,7 +289,7 @@ class Device:
 
     def _work_out(self, heard: Heard) -> tuple[ProactiveCommand, TerminalAnswer | None]:
         """The answer that a command gets: what the policy says, or what its handler does."""
-        command = heard.common
+        command = heard.command
         kind = command.details.type
         instead = self.policy.reaction(kind).result
         try:

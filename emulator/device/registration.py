@@ -120,7 +120,7 @@ class Registration:
         """Events for what the card does not know yet; whether there were any."""
         device = self._device
         assert device.network is not None
-        now = _Told(device.service, device.network.place, device.network.technology)
+        now = _Told(self.service, device.network.place, device.network.technology)
         if now == self._told:
             return False
         before, self._told = self._told or now._replace(service=LocationStatus.NO_SERVICE), now

@@ -244,10 +244,10 @@ def _refusal(request: h11.Request) -> int:
     """Why a request is refused before its body; 0 where it is not."""
     if request.method != _POST:
         return 405
-    size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
-    if size > MAX_HEADERS:  # h11 bounds what is not complete yet, and this came in one piece
-        return 431
-    headers = dict(request.headers)
+    fields = [*request.headers]
+    if len(request.target) + sum(len(name) + len(value) for name, value in fields) > MAX_HEADERS:
+        return 431  # h11 bounds what is not complete yet, and this came in one piece
+    headers = dict(fields)
     length = headers.get(b"content-length")
     if length is not None and b"transfer-encoding" in headers:  # two ways to find its end
         return 400
