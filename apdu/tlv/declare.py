@@ -21,7 +21,7 @@ any order unless `ordered=True`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from struct import Struct as Packer
 from struct import error as StructError
@@ -112,7 +112,7 @@ class Leaf(Generic[T]):
 
     @property
     def reader(self) -> Callable[[bytes], T]:
-        """`decode`, or what of it is left to do for bytes."""
+        """`decode`, or what of it is left to do for the bytes of an object."""
         return (self._decode or cast(Callable[[bytes], T], bytes)) if self._is_plain else self.decode
 
     @property
@@ -194,7 +194,8 @@ class Declared(NamedTuple):
     required: bool
 
 
-class _Field(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Field:
     """One declared field, ready for use: `read` takes the content of its object, `build` gives it."""
 
     position: int
@@ -202,8 +203,6 @@ class _Field(NamedTuple):
     tag: int
     optional: bool
     many: bool
-    walk: bool
-    """The content is objects by its tag, but nothing here declares them: they are walked all the same."""
     read: Callable[[bytes], Any]
     build: Callable[[Any], bytes]
     head: bytes
@@ -221,6 +220,16 @@ def tlv(
     if many:
         return field(default=(), metadata=metadata)
     return field(default=default, metadata=metadata) if optional else field(metadata=metadata)
+
+
+def _walking(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Read what is objects by its tag, though nothing here declares them: they are walked all the same."""
+
+    def walk(content: bytes) -> Any:
+        scan(content)
+        return read(content)
+
+    return walk
 
 
 def _reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
@@ -265,17 +274,11 @@ class Template:
                     continue
                 tag, codec, optional, many = item.metadata[_KEY]
                 nested: type[Template] | None = codec if isinstance(codec, type) else None
-                found[tag] = _Field(
-                    position,
-                    item.name,
-                    tag,
-                    optional,
-                    many,
-                    cls._walk and nested is None and is_constructed(tag),
-                    codec.reader if nested is None else nested._decode,
-                    codec.writer if nested is None else nested.value,
-                    cls._head(tag),
-                )
+                read = codec.reader if nested is None else nested._decode
+                if cls._walk and nested is None and is_constructed(tag):
+                    read = _walking(read)
+                build = codec.writer if nested is None else nested.value
+                found[tag] = _Field(position, item.name, tag, optional, many, read, build, cls._head(tag))
             cls._by_tag = found
             cls._contents = staticmethod(_reader([item.name for item in found.values()]))
             cls._completed = tuple(item for item in found.values() if item.many or not item.optional)
@@ -355,18 +358,17 @@ class Template:
                 if item.position < last:
                     raise DecodeError(f"object {tag:X} ({item.name}) is out of order")
                 last = item.position
+            name = item.name
             try:
-                if item.walk:
-                    scan(content)
                 one = item.read(content)
             except DecodeError as error:
-                raise error.inside(item.name) from None
+                raise error.inside(name) from None
             if item.many:
-                values.setdefault(item.name, []).append(one)
-            elif item.name in values:
-                raise DecodeError(f"object {tag:X} ({item.name}) stands twice")
+                values.setdefault(name, []).append(one)
+            elif name in values:
+                raise DecodeError(f"object {tag:X} ({name}) stands twice")
             else:
-                values[item.name] = one
+                values[name] = one
         for item in cls._completed:
             if item.many:
                 values[item.name] = tuple(values.get(item.name, ()))

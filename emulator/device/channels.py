@@ -154,11 +154,19 @@ class Channels:
 
     def carry_out(self, command: ProactiveCommand) -> TerminalAnswer | None:
         """Answer a command."""
-        self._turn()
+        if not self._has(command):
+            self._turn()
         try:
             return self._work[command.details.type](command)
         except Refusal as refusal:
             return TerminalAnswer.to(command, refusal.result)
+
+    def _has(self, command: ProactiveCommand) -> bool:
+        """Whether all that RECEIVE DATA asks for has come already."""
+        if not isinstance(command, ReceiveData):
+            return False
+        channel = self._open.get(command.channel)
+        return channel is not None and channel.link is not None and len(channel.link.received) >= command.length
 
     def finished(self) -> TerminalAnswer | None:
         """The answer for which a link had to be there first."""
@@ -199,7 +207,8 @@ class Channels:
         for channel in self._open.values():
             if channel.link is not None and channel.connecting and self._clock() >= channel.patience_ends:
                 channel.link.cut()
-        self._leaving = [link for link in self._leaving if link.state is not LinkState.DOWN]
+        if self._leaving:
+            self._leaving = [link for link in self._leaving if link.state is not LinkState.DOWN]
 
     def _abandon(self) -> None:
         for link in self._leaving:

@@ -85,7 +85,7 @@ class Registration:
             return False
         if self._device.network.status is LocationStatus.NO_SERVICE:
             self.attached, self._attempts, self._try_at = False, 0, 0.0
-        elif self._wanted() and self._device.clock() >= self._try_at:
+        elif not self.attached and self._wanted() and self._device.clock() >= self._try_at:
             self._attach()
             self._report()
             return True

@@ -198,23 +198,24 @@ class HttpsConnection:
             http.receive_data(clear)
             while http is self._http:
                 event = http.next_event()
-                if event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
+                if event is h11.NEED_DATA or event is h11.PAUSED or type(event) is h11.ConnectionClosed:
                     return
                 self._take(event)
         except h11.RemoteProtocolError:
             self.close()
 
     def _take(self, event: object) -> None:
-        if isinstance(event, h11.Response):
+        # h11's classes are abstract ones, of which `isinstance` takes its time
+        if type(event) is h11.Response:
             if sum(len(name) + len(value) + _LINE for name, value in event.headers) > MAX_HEADERS:
                 raise h11.RemoteProtocolError("the header block is too long")
             self._head, self._body = event, bytearray()
             self._user.acknowledged()
-        elif isinstance(event, h11.Data):
+        elif type(event) is h11.Data:
             self._body += event.data
             if len(self._body) > MAX_BODY:
                 raise h11.RemoteProtocolError("the body is too long")
-        elif isinstance(event, h11.EndOfMessage) and self._head is not None:
+        elif type(event) is h11.EndOfMessage and self._head is not None:
             self._finish(self._head)
 
     def _finish(self, head: h11.Response) -> None:

@@ -177,19 +177,20 @@ class AdminConnection:
             self._end()
 
     def _take(self, event: object, now: float) -> None:
-        if isinstance(event, h11.Request):
+        # h11's classes are abstract ones, of which `isinstance` takes its time
+        if type(event) is h11.Request:
             self._request = event
             self._body.clear()
             self._pieces = 0
             refusal = _refusal(event)
             if refusal:
                 self._answer(AdminReply(refusal, last=True), now)
-        elif isinstance(event, h11.Data):
+        elif type(event) is h11.Data:
             self._body += event.data
             self._pieces += 1
             if len(self._body) > MAX_BODY or self._pieces > _MAX_PIECES:
                 self._answer(AdminReply(413, last=True), now)
-        elif isinstance(event, h11.EndOfMessage):
+        elif type(event) is h11.EndOfMessage:
             self._complete(now)
         else:
             self._end()
