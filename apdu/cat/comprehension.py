@@ -68,7 +68,7 @@ class CommandDetails(NamedTuple):
         """Read the three bytes."""
         if len(raw) != 3:
             raise DecodeError(f"command details have 3 bytes, not {len(raw)}")
-        return cls(raw[0], raw[1], raw[2])
+        return tuple.__new__(cls, raw)
 
 
 class DeviceIdentities(NamedTuple):
@@ -82,7 +82,7 @@ class DeviceIdentities(NamedTuple):
         """Read the two bytes."""
         if len(raw) != 2:
             raise DecodeError(f"device identities have 2 bytes, not {len(raw)}")
-        return cls(raw[0], raw[1])
+        return tuple.__new__(cls, raw)
 
 
 class Result(NamedTuple):

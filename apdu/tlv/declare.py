@@ -31,7 +31,7 @@ from construct import BytesInteger, Construct, ConstructError, FormatField, Gree
 
 from apdu.errors import DecodeError, EncodeError, MissingError
 from apdu.ids import Aid
-from apdu.tlv.scan import Tlv, ber, ber_length, is_constructed, scan, split, tag_bytes
+from apdu.tlv.scan import SHORT_LENGTHS, Tlv, ber, ber_length, is_constructed, scan, split, tag_bytes
 
 __all__ = [
     "AID",
@@ -296,9 +296,9 @@ class Template:
         return cls._OPEN
 
     @classmethod
-    def declares(cls, tags: Iterable[int]) -> bool:
+    def declares(cls, objects: Iterable[Tlv]) -> bool:
         """Whether all of these may stand in it."""
-        return (cls._by_tag or cls._declared()).keys() >= set(tags)
+        return (cls._by_tag or cls._declared()).keys() >= {tag for tag, _ in objects}
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
@@ -394,7 +394,8 @@ class Template:
                     parts += item.head, ber_length(len(built)), built
             elif not (item.optional and content is False):
                 built = item.build(content)
-                parts += item.head, ber_length(len(built)), built
+                length = len(built)
+                parts += item.head, SHORT_LENGTHS[length] if length < 0x80 else ber_length(length), built
         return b"".join(parts)
 
     def encode(self) -> bytes:

@@ -16,6 +16,7 @@ from apdu.errors import DecodeError
 __all__ = [
     "MAX_DEPTH",
     "MAX_NODES",
+    "SHORT_LENGTHS",
     "Tlv",
     "ber",
     "ber_length",
@@ -42,10 +43,16 @@ class Tlv(NamedTuple):
     value: bytes
 
 
+_new: Final = tuple.__new__
+"""Makes an object of a pair without a call of Python's own: splitting is what every command begins with."""
+SHORT_LENGTHS: Final = tuple(bytes((length,)) for length in range(0x80))
+"""The coding of the lengths that have one byte."""
+
+
 def ber_length(length: int) -> bytes:
     """The shortest BER coding of a length."""
     if length < 0x80:
-        return bytes((length,))
+        return SHORT_LENGTHS[length]
     if length < 0x100:
         return bytes((0x81, length))
     if length < 0x10000:
@@ -61,8 +68,8 @@ def tag_bytes(tag: int) -> bytes:
 def ber(tag: int, value: bytes) -> bytes:
     """Code one BER-TLV object."""
     length = len(value)
-    if length < 0x80 and tag < 0x100:  # nearly all objects
-        return bytes((tag, length)) + value
+    if tag < 0x100 and length < 0x100:  # nearly all objects
+        return (bytes((tag, length)) if length < 0x80 else bytes((tag, 0x81, length))) + value
     return tag_bytes(tag) + ber_length(length) + value
 
 
@@ -129,6 +136,8 @@ def read_header(data: bytes, at: int, end: int, *, der: bool = False) -> tuple[i
     length = data[start]
     if length < 0x80:
         start += 1
+    elif length == 0x81 and start + 1 < end and data[start + 1] >= 0x80:
+        length, start = data[start + 1], start + 2
     else:
         length, start = _read_length(data, start, end, der)
     if length > end - start:
@@ -148,7 +157,7 @@ def split(data: bytes, *, der: bool = False) -> list[Tlv]:
             stop = start + length  # one byte of tag, one of length: nearly all objects
         else:
             tag, start, stop = read_header(data, at, end, der=der)
-        objects.append(Tlv(tag, data[start:stop]))
+        objects.append(_new(Tlv, (tag, data[start:stop])))
         at = stop
         if len(objects) > MAX_NODES:
             raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
@@ -218,6 +227,8 @@ def read_comprehension_header(data: bytes, at: int, end: int) -> tuple[int, int,
     length = data[start]
     if length < 0x80:
         start += 1
+    elif length == 0x81 and start + 1 < end and data[start + 1] >= 0x80:
+        length, start = data[start + 1], start + 2
     else:
         length, start = _read_length(data, start, end, False)
     if length > end - start:
@@ -237,7 +248,7 @@ def split_comprehension(data: bytes) -> list[Tlv]:
             at = start + length  # one byte of tag, one of length: nearly all objects
         else:
             tag, start, at = read_comprehension_header(data, at, end)
-        objects.append(Tlv(tag, data[start:at]))
+        objects.append(_new(Tlv, (tag, data[start:at])))
         if len(objects) > MAX_NODES:
             raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
     return objects

@@ -59,7 +59,7 @@ def _whole(raw: bytes, objects: Sequence[Tlv]) -> Heard | None:
     """The command where nothing is wrong with it."""
     tag, details = objects[0] if objects else Tlv(0, b"")
     declared = COMMANDS.get(details[1]) if tag == CatTag.COMMAND_DETAILS and len(details) == 3 else None
-    if declared is None or not declared.declares(tag for tag, _ in objects):
+    if declared is None or not declared.declares(objects):
         return None
     try:
         return Heard(raw, declared.from_objects(objects), True)

@@ -77,5 +77,5 @@ def carry_out(device: Device, bip: BipHandler, command: ProactiveCommand) -> Ter
     """Hand a command to the handler; the user can decline a channel (TS 102 223 6.4.27)."""
     if command.details.type == CommandType.OPEN_CHANNEL and not device.user.confirms(command):
         raise Refusal(GeneralResult.USER_DECLINED)
-    bip.serve(device.service is LocationStatus.NORMAL)
+    bip.serve(device.registration.service is LocationStatus.NORMAL)
     return bip.carry_out(command)

@@ -341,7 +341,7 @@ class Device:
     def _ask_channels(self) -> bool:
         if self.bip is None:
             return False
-        self.bip.serve(self.service is LocationStatus.NORMAL)
+        self.bip.serve(self.registration.service is LocationStatus.NORMAL)
         told = [events.report(self, event) for event in self.bip.events()]
         return any(told)
 
