@@ -22,7 +22,7 @@ from tools.lab.child import GRACE
 __all__ = ["Part", "Stopped", "Supervisor"]
 
 _LOOK: Final = 0.1
-_READY: Final = 30.0
+_READY: Final = 60.0
 """Seconds that a part has to be ready."""
 _RESTARTS: Final = 5
 _FIRST_PAUSE: Final = 1.0
@@ -92,31 +92,17 @@ class Supervisor:
         for number, handler in self._before:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def start(self, part: Part) -> None:
-        """Start a part and wait until it is ready; ToolError when it ends or takes too long, Stopped."""
-        self.parts.append(part)
-        self._launch(part)
+    def start(self, *parts: Part) -> None:
+        """Start parts and wait until all are ready; ToolError when one ends or takes too long, Stopped."""
+        for part in parts:
+            self.parts.append(part)
+            self._launch(part)
         end = time.monotonic() + _READY
-        while True:
-            pid = part.pid
-            if pid is None:
-                raise ToolError(f"{part.name} ended: {part.last_words or 'it said nothing'} ({part.log})")
-            if part.ready(pid):
-                return
-            if time.monotonic() > end:
-                raise ToolError(f"{part.name} is not ready after {_READY:g} s: {part.last_words} ({part.log})")
-            self._wait(_LOOK)
-
-    def run(self, part: Part) -> None:
-        """Run a part that ends by itself; ToolError when that goes wrong, Stopped."""
-        self.parts.append(part)
-        self._launch(part)
-        assert part.process is not None
-        while (code := part.process.poll()) is None:
-            self._wait(_LOOK)
-        self.parts.remove(part)
-        if code:
-            raise ToolError(f"{part.name}: {part.last_words} ({part.log})")
+        for part in parts:
+            while not self._is_ready(part):
+                if time.monotonic() > end:
+                    raise ToolError(f"{part.name} is not ready after {_READY:g} s: {part.last_words} ({part.log})")
+                self._wait(_LOOK)
 
     def check(self) -> None:
         """Stopped when somebody ends the lab."""
@@ -141,6 +127,14 @@ class Supervisor:
     def _wait(self, seconds: float) -> None:
         if self._ended.wait(seconds):
             raise Stopped
+
+    def _is_ready(self, part: Part) -> bool:
+        pids = {each.name: each.pid for each in self.parts}
+        for each in self.parts:
+            if pids[each.name] is None:
+                raise ToolError(f"{each.name} ended: {each.last_words or 'it said nothing'} ({each.log})")
+        pid = pids[part.name]
+        return pid is not None and part.ready(pid)
 
     def _launch(self, part: Part) -> None:
         command = [sys.executable, "-P", "-m", "tools.lab.child", str(self._read), *part.arguments]

@@ -63,8 +63,7 @@ def _alone(lab: Lab) -> Iterator[None]:
 def _run(lab: Lab) -> None:
     with Supervisor(click.echo) as supervisor, StateFile(lab.run("up"), supervisor.figures):
         fill_stock(lab)
-        for part in _servers(lab):
-            supervisor.start(part)
+        supervisor.start(*_servers(lab))
         register_cards(lab, supervisor.check)
         supervisor.start(_devices(lab))
         click.echo("\n".join(_table(lab, supervisor.parts)))

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`euicc lab up` and `euicc status`: the whole lab as processes, from nothing to a profile that is enabled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from apdu.ids import Eid
+from tests.support.labcaller import lab_operator
+from tests.support.program import Program
+from tests.support.smsc import wait_for
+from tools.cli import main
+from tools.lab.create import create
+from tools.lab.layout import HOST, Lab, open_lab
+from tools.lab.ports import taken
+from tools.lab.state import read_state
+
+_UP = 120
+_PARTS = {"smsc", "operator", "sm-sr", "sm-dp", "devices"}
+
+
+def euicc(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [*map(str, arguments)], prog_name="euicc")
+    return result.exit_code, result.output
+
+
+def start(lab: Path, *options: str) -> Program:
+    """`lab up`, and everything there."""
+    running = Program(lab.parent, "lab", "up", str(lab), *options)
+
+    def ready() -> bool:
+        assert running.process.poll() is None, running.text
+        return "Ctrl-C ends everything." in running.text
+
+    try:
+        wait_for(ready, _UP)
+    except BaseException:
+        running.__exit__()
+        raise
+    return running
+
+
+def pids(lab: Lab) -> dict[str, int]:
+    state = read_state(lab.run("up"))
+    assert state is not None
+    return {name: each["pid"] for name, each in state["parts"].items()}
+
+
+def alive(pid: int) -> bool:
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def check_gone(lab: Lab, processes: dict[str, int]) -> None:
+    """Nothing runs, nobody listens."""
+    assert not [name for name, pid in processes.items() if alive(pid)]
+    assert not [name for name in lab.ports.__struct_fields__ if taken(getattr(lab.ports, name))]
+
+
+def status(lab: Lab) -> dict[str, Any]:
+    _, text = euicc("status", lab.path, "--json")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def ready(lab: Lab) -> bool:
+    return bool(status(lab)["ready"])
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Program]]:
+    """A lab of two cards that runs."""
+    path = tmp_path_factory.mktemp("up") / "lab"
+    with start(path, "--cards", "2", "--profiles", "3") as running:
+        yield open_lab(path), running
+
+
+def devices(lab: Lab) -> list[dict[str, Any]]:
+    return list(status(lab)["parts"]["devices"]["figures"]["each"])
+
+
+def told(lab: Lab) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (lab.path / "operator.jsonl").read_text().splitlines()]
+
+
+def test_everything_is_there_and_says_so(up: tuple[Lab, Program]) -> None:
+    lab, running = up
+    assert set(pids(lab)) == _PARTS
+    wait_for(lambda: status(lab)["parts"]["devices"]["figures"]["bound"] == 2, 30)
+    found = status(lab)
+    assert found["ready"] is True
+    assert set(found["parts"]) == _PARTS
+    for name, part in found["parts"].items():
+        assert (part["ready"], part["reason"], part["process"]["restarts"]) == (True, "", 0), name
+        assert lab.log(name).is_file()
+        assert str(lab.log(name)) in running.text
+    code, text = euicc("status", lab.path)
+    assert code == 0, text
+    for card in lab.file.cards:
+        assert card.eid in running.text
+        assert f"{card.eid}  ICCID {card.iccid}, +{card.msisdn}, normal, bound" in text
+
+
+def test_a_profile_is_downloaded_and_enabled_and_the_operator_hears_of_it(up: tuple[Lab, Program]) -> None:
+    lab, _ = up
+    card = lab.file.cards[0]
+    eid = Eid.from_string(card.eid)
+    with lab_operator(lab) as operator:
+        iccid = operator.download(eid, enable=True)
+        assert str(iccid) in {each.iccid for each in lab.file.profiles}
+        assert operator.states(eid) == {card.iccid: "Disabled", str(iccid): "Enabled"}
+        wait_for(lambda: [each for each in told(lab) if each["kind"] == "callback"], 20)
+        (callback,) = [each for each in told(lab) if each["kind"] == "callback"]
+        assert (callback["function"], callback["message"]["iccid"]) == ("ES2.DownloadProfile", str(iccid))
+        wait_for(lambda: str(iccid) in {each["iccid"] for each in devices(lab)}, 20)
+
+
+def test_a_server_that_is_killed_is_started_again_and_goes_on(up: tuple[Lab, Program]) -> None:
+    lab, running = up
+    before = pids(lab)
+    eid = Eid.from_string(lab.file.cards[1].eid)
+    with lab_operator(lab) as operator:
+        iccid = operator.download(eid, enable=False)
+        for name in ("sm-sr", "sm-dp", "smsc", "devices"):
+            os.kill(before[name], signal.SIGKILL)
+        wait_for(lambda: all(pids(lab)[name] not in (None, before[name]) for name in _PARTS - {"operator"}), 60)
+        wait_for(lambda: ready(lab) and status(lab)["parts"]["devices"]["figures"]["bound"] == 2, 60)
+        assert "sm-sr was killed by signal 9; again in 1 s" in running.text
+        assert status(lab)["parts"]["sm-sr"]["process"]["restarts"] == 1
+        assert operator.states(eid)[str(iccid)] == "Disabled"
+        operator.profile("EnableProfile", eid, iccid)
+        assert operator.states(eid)[str(iccid)] == "Enabled"
+
+
+def test_a_lab_that_is_up_is_not_started_twice(up: tuple[Lab, Program]) -> None:
+    lab, _ = up
+    before = pids(lab)
+    code, text = euicc("lab", "up", lab.path)
+    assert (code, len(text.splitlines())) == (1, 1)
+    assert "is up already" in text
+    assert pids(lab) == before
+
+
+def test_ctrl_c_ends_all_and_the_next_up_takes_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "lab"
+    with start(path, "--cards", "1", "--profiles", "1") as running:
+        lab = open_lab(path)
+        eid = Eid.from_string(lab.file.cards[0].eid)
+        with lab_operator(lab) as operator:
+            iccid = operator.download(eid, enable=False)
+        first = pids(lab)
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(20) == 0, running.text
+        assert running.text.endswith("stopped\n")
+        check_gone(lab, first)
+        assert euicc("status", path)[0] == 1
+    with start(path) as running:
+        assert "made" not in running.text
+        assert open_lab(path).file == lab.file
+        with lab_operator(lab) as operator:
+            assert operator.states(eid)[str(iccid)] == "Disabled"
+        second = pids(lab)
+        running.process.kill()
+        running.process.wait()
+    wait_for(lambda: not any(map(alive, second.values())), 20)
+    check_gone(lab, second)
+
+
+def test_a_port_that_somebody_has_stops_it_before_anything_starts(tmp_path: Path) -> None:
+    create(tmp_path / "lab", 1, 0)
+    lab = open_lab(tmp_path / "lab")
+    with socket.create_server((HOST, lab.ports.cards)):
+        code, text = euicc("lab", "up", lab.path)
+    assert (code, len(text.splitlines())) == (1, 1)
+    assert f"{HOST}:{lab.ports.cards}, which is for cards" in text
+    assert not list((lab.path / "log").iterdir())
+
+
+def test_a_server_that_cannot_start_ends_the_rest(tmp_path: Path) -> None:
+    create(tmp_path / "lab", 1, 0)
+    lab = open_lab(tmp_path / "lab")
+    lab.sm_sr.write_text("[server]\nnonsense = 1\n")
+    with Program(tmp_path, "lab", "up", str(lab.path)) as running:
+        assert running.process.wait(_UP) == 1
+        assert "sm-sr" in running.text.splitlines()[-1]
+        assert "nonsense" in running.text.splitlines()[-1]
+        assert "Traceback" not in running.text
+    assert not [name for name in lab.ports.__struct_fields__ if taken(getattr(lab.ports, name))]
+
+
+@pytest.mark.parametrize("options", [("--cards", "2"), ("--profiles", "7")])
+def test_a_lab_that_is_there_is_not_made_another(options: tuple[str, str], tmp_path: Path) -> None:
+    create(tmp_path / "lab", 1, 1)
+    code, text = euicc("lab", "up", tmp_path / "lab", *options)
+    assert (code, len(text.splitlines())) == (1, 1)
+    assert f"{tmp_path / 'lab'} is there and has 1" in text
+
+
+@pytest.mark.parametrize("command", [("lab", "devices"), ("lab", "operator"), ("status",)])
+def test_folders_that_are_no_labs(command: tuple[str, ...], tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere"):
+        code, text = euicc(*command, path)
+        assert (code, len(text.splitlines())) == (1, 1), text
+        assert "is no lab" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_of_a_lab_that_is_not_up(tmp_path: Path) -> None:
+    create(tmp_path / "lab", 1, 0)
+    lab = open_lab(tmp_path / "lab")
+    found = status(lab)
+    assert found["ready"] is False
+    assert {each["ready"] for each in found["parts"].values()} == {False}
+    lab.run("devices").write_text('{"pid": 1, "devices": []}')
+    os.utime(lab.run("devices"), (0, 0))  # of a process that was killed
+    assert status(lab)["parts"]["devices"]["reason"] == "says nothing"
+    for option in ("--cards", "--profiles"):
+        assert euicc("lab", "up", tmp_path / "new", option, "-1")[0] == 2
