@@ -122,6 +122,8 @@ class PaperCard:
         self.granted: dict[Aid, int] = {}
         self.fault: Callable[[CommandApdu], int | RemoteProtocolError | None] = lambda command: None
         self.commands: list[CommandApdu] = []
+        self.history: list[dict[Aid, LifeCycle]] = []
+        """What it held after each command that changed something."""
         self.tlvs: list[bytes] = []
         self.resets = 0
         self.answer_tlv: Callable[[bytes], bytes] = lambda tlv: b"\x86\x00"
@@ -158,7 +160,10 @@ class PaperCard:
         fault = self.fault(command)
         if isinstance(fault, int):
             return ResponseApdu(b"", fault)
+        before = dict(self.isd_ps)
         response = self._execute(command)
+        if self.isd_ps != before:
+            self.history.append(dict(self.isd_ps))
         if fault is not None:
             raise fault
         return response
