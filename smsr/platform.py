@@ -66,18 +66,17 @@ class Platform:
         if interrupted is None:
             _demand_deletion(profile)
         former = _enabled_before(eis, interrupted)
-        work = self._delete(eis.eid, profile, interrupted)
+        work = self._delete(eis.eid, profile, enabled=former == profile.iccid, interrupted=interrupted is not None)
         return (yield from self._carry_out(Operation.DELETE, request, _as_before(eis, former), work))
 
     def _delete(
-        self, eid: Eid, profile: ProfileInfo, interrupted: Interrupted | None
+        self, eid: Eid, profile: ProfileInfo, *, enabled: bool, interrupted: bool
     ) -> CardProcedure[ExecutionStatus]:
-        """Disable it where it is enabled; POL1 or POL2 may then want it to go before it is asked to."""
-        if interrupted is not None:
+        """Disable it where it was enabled; POL1 or POL2 may then want it to go before it is asked to."""
+        if enabled:
+            yield from self._cards.disable(eid, profile, interrupted=interrupted)
+        elif interrupted:
             yield from self._cards.audit(eid)
-        found = self._cards.known(eid).find(profile.iccid)
-        if found is not None and found.state is ProfileState.ENABLED:
-            yield from self._cards.disable(eid, found)
         if self._cards.known(eid).find(profile.iccid) is not None:
             yield from self._cards.delete(eid, profile)
         return SUCCESS

@@ -36,7 +36,7 @@ from smsr.kit.oid import Oid
 from smsr.kit.pki import issue_ecasd
 from smsr.serving.outbox import MemoryOutbox
 from tests.unit.kit.world import EID, EUM_OID, MNO_OID, SM_DP_OID, VALIDITY, world
-from tests.unit.smsr.bench import ICCID, ICCID_2, M2M_SP, TRANSPORT, Bench, make_eis
+from tests.unit.smsr.bench import ICCID, ICCID_2, M2M_SP, TRANSPORT, Bench, PaperCard, make_eis
 
 ES1, ES3, ES4, ES4A = Interface.ES1, Interface.ES3, Interface.ES4, Interface.ES4A
 ROWS: Final = {(each.interface, each.name): each for each in FUNCTIONS if each.exchange is not Exchange.NOTIFICATION}
@@ -144,14 +144,6 @@ class Scene(Bench):
         assert isinstance(outbox, MemoryOutbox)
         return outbox
 
-    def perform(self, step: CardStep) -> Any:
-        """Do a step on the card."""
-        if isinstance(step, RunCommands):
-            return self.card.run(step.script)
-        if isinstance(step, RunTlvs):
-            return self.card.run_profile(step.script)
-        return self.card.reset()
-
     def told(self) -> list[Told]:
         """What was told since this was asked last."""
         entries = [_told(*entry) for entry in self.outbox.entries]
@@ -198,6 +190,15 @@ def _told(receiver: Oid, function: Function, message: object) -> Told:
         return receiver, function.interface, function.name, None, None
     assert isinstance(message, ProfileNotification)
     return receiver, function.interface, function.name, message.iccid, getattr(message, "mno_id", None)
+
+
+def perform(card: PaperCard, step: CardStep) -> Any:
+    """Do a step on a card."""
+    if isinstance(step, RunCommands):
+        return card.run(step.script)
+    if isinstance(step, RunTlvs):
+        return card.run_profile(step.script)
+    return card.reset()
 
 
 def request(function: Function, requester: Oid | None = None, **values: Any) -> m.Request:

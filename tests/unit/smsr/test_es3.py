@@ -23,7 +23,7 @@ from tests.support.air import CALL, Air
 from tests.support.air import EID as AIR_EID
 from tests.unit.kit.world import MNO_OID, SM_DP_OID, SM_SR_OID
 from tests.unit.smsr.bench import ICCID, ICCID_2, MEMORY, OTHER_DP, PARTNERS
-from tests.unit.smsr.scene import ADDRESS, ES3, ES4, ICCID_4, ROWS, TYPE, Scene, request
+from tests.unit.smsr.scene import ADDRESS, ES3, ES4, ICCID_4, ROWS, TYPE, Scene, perform, request
 
 LOST = RemoteProtocolError("no answer that could be believed")
 INSTALL = 0xE6
@@ -140,7 +140,7 @@ def finish(scene: Scene, procedure: Any, step: CardStep | None = None) -> Any:
         step = step or next(procedure)
         while True:
             try:
-                result = scene.perform(step)
+                result = perform(scene.card, step)
             except M2mError as error:
                 step = procedure.throw(error)
             else:
