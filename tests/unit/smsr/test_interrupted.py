@@ -7,7 +7,7 @@ EIS and what is told. What a process wrote since its last step is lost with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,9 +21,11 @@ from smsr.api.eis import Eis
 from smsr.api.eis_parts import AuditRecord
 from smsr.api.messages import Response
 from smsr.api.status import Code, Status
+from smsr.kit.oid import Oid
+from smsr.procedures import LEASE, MemoryProcedureStore, Procedures
 from smsr.serving.procedure import Interrupted, drive
-from tests.unit.kit.world import EID
-from tests.unit.smsr.bench import ICCID_2, OTHER_DP, OTHER_MNO, PaperCard
+from tests.unit.kit.world import EID, SM_DP_OID
+from tests.unit.smsr.bench import ICCID, ICCID_2, OTHER_DP, OTHER_MNO, PaperCard
 from tests.unit.smsr.processes import Kept, Key, World, ends, run
 from tests.unit.smsr.scene import AUTO_DELETE, ES3, ES4, ES4A, ROWS, Scene, request
 
@@ -226,6 +228,37 @@ def test_what_was_thrown_away_hinders_nobody(carried_out: bool) -> None:
     )
     assert resumed.status.is_success
     assert [command.ins for command in scene.card.commands].count(0xE2) == 1
+
+
+def test_a_deletion_that_happened_is_not_asked_for_again() -> None:
+    world = _world(disabled, by_itself)
+    for ended in ends(world, (ES3, "DeleteISDP")):
+        here = ended.world
+        gone = not here.card.isd_ps
+        here.card.commands.clear()
+        assert run(here, (ES3, "DeleteISDP"), ended.interrupted).status.is_success
+        assert [command.ins for command in here.card.commands].count(0xE4) == (not gone)
+
+
+@pytest.mark.parametrize("owner", [SM_DP_OID, OTHER_DP])
+def test_an_open_procedure_is_left_as_it_was(owner: Oid) -> None:
+    """The owner's own, and one of somebody else whose time is over."""
+    now = 0.0
+    store = MemoryProcedureStore()
+    procedures = Procedures(lambda: now, store)
+    with procedures.step(EID, owner, ICCID, goes_on=True):
+        pass
+    before = store.get(EID)
+    now += LEASE
+
+    def step() -> Generator[None, None, None]:
+        with procedures.step(EID, SM_DP_OID, ICCID):
+            yield
+
+    begun = step()
+    next(begun)
+    begun.close()
+    assert store.get(EID) == before
 
 
 def test_a_card_that_cannot_be_asked_is_not_told_anything_again() -> None:
