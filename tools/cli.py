@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from apdu.errors import M2mError
 from tools.commands.table import CARD, MAIN
@@ -71,6 +72,7 @@ def main() -> None:
     euicc demo --timings           with what the cryptography of each step takes
     euicc demo --profile FILE.der  with a profile package of your own
     euicc demo --card FILE.card    and keep its card
+    euicc demo --servers           through SM-SR and SM-DP as servers
     euicc card new FILE.card       a card of your own
     euicc card info -r TEXT        the card in a reader, or -r virtual:FILE.card
     euicc bench                    measure against the budgets
@@ -116,8 +118,15 @@ def main() -> None:
     metavar="P",
     help="The share of short messages that get lost, that come twice, and that come out of order: 0 to 0.9.",
 )
+@click.option(
+    "--servers",
+    is_flag=True,
+    help="Through SM-SR and SM-DP as servers: ES2 over mutual TLS, SQLite, an SMSC; no other option but --json.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.pass_context
 def demo(
+    ctx: click.Context,
     profile: Path | None,
     trace: Path | None,
     seed: int | None,
@@ -125,6 +134,7 @@ def demo(
     card: Path | None,
     bearer: str,
     loss: float,
+    servers: bool,
     as_json: bool,
 ) -> None:
     """Bring a profile into a new card and the card into a network.
@@ -135,6 +145,14 @@ def demo(
     the SM-SR, gets the profile, switches, attaches again and tells the SM-SR. With --bearer sms short messages carry
     everything; with --bearer reader there is no device, and every byte is an APDU in a PC/SC reader of this process.
     """
+    if servers:
+        given = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if more := sorted(set(given) - {"servers", "as_json"}):
+            raise click.UsageError(f"--servers goes with --json only, not with --{more[0]}")
+        from tools.demo.served import run as run_served
+
+        run_served(as_json=as_json)
+        return
     from tools.demo.command import run
     from tools.demo.options import DemoOptions
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import click
@@ -60,8 +60,9 @@ def _result(general: int, additional: bytes) -> str:
 class Report:
     """Prints what happens, each thing once. With the name of the device where there are several: then a line each."""
 
-    def __init__(self, *, as_json: bool, name: str = "") -> None:
+    def __init__(self, *, as_json: bool, name: str = "", say: Callable[[str], None] = click.echo) -> None:
         self._as_json = as_json
+        self._out = say
         self._name = name
         self._state: tuple[object, ...] = ()
 
@@ -138,13 +139,13 @@ class Report:
 
     def _say(self, event: str, said: Mapping[str, object], *lines: str) -> None:
         if self._as_json:
-            click.echo(json.dumps({"event": event, **({"device": self._name} if self._name else {}), **said}))
+            self._out(json.dumps({"event": event, **({"device": self._name} if self._name else {}), **said}))
         elif self._name:
-            click.echo(f"{self._name}  {event:{_WIDTH}}{'; '.join(line.strip() for line in lines)}")
+            self._out(f"{self._name}  {event:{_WIDTH}}{'; '.join(line.strip() for line in lines)}")
         else:
-            click.echo(f"{event:{_WIDTH}}{lines[0]}")
+            self._out(f"{event:{_WIDTH}}{lines[0]}")
             for line in lines[1:]:
-                click.echo(line)
+                self._out(line)
 
 
 def _list(objects: dict[str, str]) -> str:

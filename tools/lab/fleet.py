@@ -16,6 +16,8 @@ from threading import Event, Thread
 from types import FrameType
 from typing import Final
 
+import click
+
 from apdu.cat.codes import CommandType
 from apdu.errors import M2mError
 from emulator.device.channels import Channels
@@ -54,11 +56,11 @@ _UNSAID: Final = frozenset(
 class _Handheld:
     """One device with its thread."""
 
-    def __init__(self, eid: str, lab: Lab, auc: AuC, *, as_json: bool) -> None:
+    def __init__(self, eid: str, lab: Lab, auc: AuC, report: Report) -> None:
         self.eid = eid
         self._lab = lab
         self._auc = auc
-        self._report = Report(as_json=as_json, name=eid)
+        self._report = report
         self._stop = Event()
         self._ring: Callable[[], None] = lambda: None
         self._device: Device | None = None
@@ -149,11 +151,12 @@ class _Handheld:
 class Fleet:
     """All devices of a lab; they run until the block ends."""
 
-    def __init__(self, lab: Lab, *, as_json: bool) -> None:
+    def __init__(self, lab: Lab, *, as_json: bool = False, say: Callable[[str], None] = click.echo) -> None:
         auc = AuC(SystemEntropy())
         for package in lab.packages():
             auc.add(read_profile(read_file(package)).subscriber)
-        self._all = [_Handheld(card.eid, lab, auc, as_json=as_json) for card in lab.file.cards]
+        reports = {card.eid: Report(as_json=as_json, name=card.eid, say=say) for card in lab.file.cards}
+        self._all = [_Handheld(eid, lab, auc, report) for eid, report in reports.items()]
 
     def __enter__(self) -> Fleet:
         for each in self._all:

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +41,7 @@ from smsr.serving.service import Operation, ReplyTo
 from tools.lab.layout import HOST, Lab
 from tools.text import printable
 
-__all__ = ["OPERATOR_FUNCTIONS", "Operator", "run"]
+__all__ = ["OPERATOR_FUNCTIONS", "Operator", "run", "servers"]
 
 OPERATOR_FUNCTIONS: Final = tuple(
     each for each in (*SM_DP_FUNCTIONS, *SM_SR_FUNCTIONS) if each.interface in (Interface.ES2, Interface.ES4)
@@ -52,9 +53,10 @@ _WIDEST: Final = 400
 class Operator:
     """An operator as its bindings see it (`Service`): it is told things, and nobody calls it."""
 
-    def __init__(self, oid: Oid, path: Path) -> None:
-        """`path`: where it keeps what it was told; made when it is not there."""
+    def __init__(self, oid: Oid, path: Path, say: Callable[[str], None] = click.echo) -> None:
+        """`path`: where it keeps what it was told; made when it is not there. `say` shows it."""
         self.oid = oid
+        self._say = say
         self.functions: tuple[Function, ...] = ()
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
@@ -101,7 +103,7 @@ class Operator:
             os.fsync(self._file.fileno())
             self._counts[kind] += 1
         to = f" to {relates_to}" if relates_to else ""
-        click.echo(printable(f"{kind:14}{function} from {sender}{to}: {json.dumps(told)}", _WIDEST))
+        self._say(printable(f"{kind:14}{function} from {sender}{to}: {json.dumps(told)}", _WIDEST))
 
 
 def run(lab: Lab) -> None:
@@ -116,14 +118,14 @@ def run(lab: Lab) -> None:
     with ExitStack() as stack:
         operator = Operator(lab.oid("operator"), lab.path / "operator.jsonl")
         stack.callback(operator.close)
-        for server in _servers(lab, operator):
+        for server in servers(lab, operator):
             host, port = server.start()
             stack.callback(server.close)
             click.echo(f"listening     {host}:{port}")
         ended.wait()
 
 
-def _servers(lab: Lab, operator: Operator) -> tuple[HttpServer, HttpServer]:
+def servers(lab: Lab, operator: Operator) -> tuple[HttpServer, HttpServer]:
     """With certificates, and for health and figures without."""
     folder = PkiFolder(lab.pki)
     context = server_context(folder, "operator", time.time())
