@@ -158,9 +158,7 @@ def demo(
 
     if loss and bearer == "reader":
         raise click.UsageError("--loss is about short messages, which --bearer reader has none of")
-    options = DemoOptions(
-        profile=profile, trace=trace, seed=seed, timings=timings, card=card, bearer=bearer, loss=loss
-    )
+    options = DemoOptions(profile=profile, trace=trace, seed=seed, timings=timings, card=card, bearer=bearer, loss=loss)
     run(options, as_json=as_json)
 
 

@@ -6,6 +6,7 @@ A host name in a certificate says which machine it is; the object identifier say
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -19,13 +20,15 @@ from urllib3.connection import HTTPSConnection
 from apdu.errors import M2mError, SecurityError
 from smsr.kit.oid import Oid
 from smsr.kit.tls import peer_of
-from smsr.kit.trust import ROLE_NAMES, Trust
+from smsr.kit.trust import ROLE_NAMES, Peer, Trust
 from smsr.serving.parties import Address
 
 __all__ = ["Connections", "Reply", "Unreachable"]
 
 _KEPT: Final = 8
 """Connections to one party that wait for their next use."""
+_CONNECT: Final = 10.0
+"""Seconds that a connection may take to come about."""
 _MAX_ANSWER: Final = 4 * 1024 * 1024
 
 
@@ -57,11 +60,11 @@ class Connections:
         timeout: float = 30.0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`trust` is asked for each new connection; `timeout` in seconds, to connect and for each part of an answer."""
+        """`trust` is asked for each new connection; `timeout` in seconds, for each part of an answer."""
         self._context = context
         self._trust = trust
         self._now = now
-        self._timeout = urllib3.Timeout(connect=min(timeout, 10.0), read=timeout)
+        self._timeout = urllib3.Timeout(connect=_CONNECT, read=timeout)
         self._pools: dict[tuple[Oid, str, int], urllib3.HTTPSConnectionPool] = {}
         self._lock = Lock()
 
@@ -73,6 +76,18 @@ class Connections:
             raise Unreachable(f"{receiver} at {_shown(url)}: {_reason(error)}") from None
         except SecurityError as error:
             raise Unreachable(f"{receiver} at {_shown(url)}: {error}") from None
+
+    def identify(self, url: str) -> Peer:
+        """Who answers at an address, as its verified certificate says; Unreachable."""
+        at = Address.parse(url)
+        try:
+            with (
+                socket.create_connection((at.host, at.port), _CONNECT) as plain,
+                self._context.wrap_socket(plain, server_hostname=at.host) as connection,
+            ):
+                return peer_of(connection, self._trust(), ROLE_NAMES, self._now())
+        except (OSError, SecurityError) as error:
+            raise Unreachable(f"{_shown(url)}: {_reason(error)}") from None
 
     def close(self) -> None:
         """Let go of what is kept."""

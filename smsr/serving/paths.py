@@ -19,7 +19,7 @@ from typing import Final
 from smsr.api.functions import Exchange, Function, Interface
 from smsr.kit.oid import ROLE_EUM, ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
 
-__all__ = ["CALLBACK_URL", "OPERATIONS", "RELATES_TO", "Kind", "caller", "json_path", "soap_path"]
+__all__ = ["CALLBACK_URL", "OPERATIONS", "RELATES_TO", "Kind", "caller", "json_path", "provider", "soap_path"]
 
 OPERATIONS: Final = "/operations"
 CALLBACK_URL: Final = "Callback-URL"
@@ -60,6 +60,11 @@ class Kind(Enum):
 def caller(function: Function, kind: Kind) -> Oid:
     """The role that sends such a message."""
     return (_REQUESTERS if kind is Kind.REQUEST else _PROVIDERS)[function.interface]
+
+
+def provider(function: Function) -> Oid:
+    """The role that a function is asked of."""
+    return _PROVIDERS[function.interface]
 
 
 def json_path(function: Function, kind: Kind) -> str:

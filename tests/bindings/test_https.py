@@ -385,9 +385,14 @@ def test_names_that_callers_make_up_are_no_labels(lab: Lab) -> None:
 
 def test_without_certificates_there_are_health_and_figures_only(lab: Lab) -> None:
     site = lab.site("sm-sr")
+    site.metrics.count("ES3.GetEIS", "json", 200, 0.1)
     server = HttpServer(App(site, observed=True), "127.0.0.1", 0, site.limits, None)
     host, port = server.start()
     try:
+        connection = http.client.HTTPConnection(host, port, timeout=5)
+        connection.request("GET", "/metrics")
+        assert b'function="ES3.GetEIS"' in connection.getresponse().read()  # what came to the other listener
+        connection.close()
         for path, expected in (("/health/live", 200), ("/health/ready", 200), ("/metrics", 200), ("/docs", 404)):
             connection = http.client.HTTPConnection(host, port, timeout=5)
             connection.request("GET", path)

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from tools.commands.cards import card_info
+from tools.commands.clients import CLIENTS
 from tools.commands.device import device
 from tools.commands.files import fs
 from tools.commands.gp import gp
@@ -23,6 +24,6 @@ from tools.commands.trace import trace
 __all__ = ["CARD", "MAIN"]
 
 _CARDS: Final = (readers, apdu, script, gp, fs, profile, device)
-_SERVERS: Final = (pki, smsr, smdp, smsc, lab, status)
+_SERVERS: Final = (pki, smsr, smdp, smsc, lab, status, *CLIENTS)
 MAIN: Final[tuple[click.Command, ...]] = (*_CARDS, *_SERVERS, shell, trace)
 CARD: Final[tuple[click.Command, ...]] = (card_info,)

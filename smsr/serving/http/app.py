@@ -21,7 +21,6 @@ from starlette.types import Receive, Scope, Send
 
 from smsr.serving.http.answers import Answer, Refusal, error, unreadable, wrong_role
 from smsr.serving.http.limits import Rates
-from smsr.serving.http.metrics import Metrics
 from smsr.serving.http.routes import Route, Sent, observed_routes, routes_of
 from smsr.serving.http.site import Site
 from smsr.serving.logs import fields
@@ -44,9 +43,9 @@ class App:
     def __init__(self, site: Site, *, observed: bool = False) -> None:
         self._limits = site.limits
         self._rates = Rates(site.limits)
-        self._metrics = Metrics(site.gauges)
+        self._metrics = site.metrics
         self._pool = ThreadPoolExecutor(site.limits.threads, thread_name_prefix="call")
-        self._routes = observed_routes(site, self._metrics) if observed else routes_of(site, self._metrics)
+        self._routes = observed_routes(site) if observed else routes_of(site)
         self._nowhere = Route(handle=lambda _: error(HTTPStatus.NOT_FOUND, "no such path"), name="nowhere")
 
     def close(self) -> None:

@@ -65,7 +65,7 @@ class Route:
         return "POST" if self.takes else "GET"
 
 
-def routes_of(site: Site, metrics: Metrics) -> Mapping[str, Route]:
+def routes_of(site: Site) -> Mapping[str, Route]:
     """Of the listener with certificates. The one of `OPERATIONS` stands for all paths below it."""
     calls = JsonCalls(site.service, site.parties)
     routes = {json_path(function, kind): _json(calls, function, kind) for function, kind in site.messages()}
@@ -82,16 +82,16 @@ def routes_of(site: Site, metrics: Metrics) -> Mapping[str, Route]:
     routes[OPERATIONS] = Route(handle=partial(_operation, calls), name="operation", binding=Binding.JSON)
     for path, document in documents(site).items():
         routes[path] = Route(handle=partial(_constant, document), name="document")
-    return {**routes, **observed_routes(site, metrics)}
+    return {**routes, **observed_routes(site)}
 
 
-def observed_routes(site: Site, metrics: Metrics) -> Mapping[str, Route]:
+def observed_routes(site: Site) -> Mapping[str, Route]:
     """Health and figures: for whoever runs the server."""
     alive = Answer(HTTPStatus.OK, msgspec.json.encode({"status": "alive"}), JSON)
     return {
         "/health/live": Route(handle=partial(_constant, alive), name="live"),
         "/health/ready": Route(handle=partial(_ready, site), name="ready"),
-        "/metrics": Route(handle=partial(_metrics, metrics), name="metrics"),
+        "/metrics": Route(handle=partial(_metrics, site.metrics), name="metrics"),
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from smsr.api.functions import Exchange, Function
 from smsr.api.soap import SoapBinding
 from smsr.serving.http.limits import Limits
-from smsr.serving.http.metrics import Gauges
+from smsr.serving.http.metrics import Gauges, Metrics
 from smsr.serving.parties import Parties
 from smsr.serving.paths import Kind
 from smsr.serving.service import Service
@@ -39,6 +39,11 @@ class Site:
     ready: Callable[[], str] = _always
     """Why it cannot work now; empty: it can. May block."""
     gauges: Gauges = field(default_factory=dict)
+    metrics: Metrics = field(init=False, compare=False)
+    """Of all listeners."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", Metrics(self.gauges))
 
     def messages(self) -> Iterator[tuple[Function, Kind]]:
         """Each message that may come."""
