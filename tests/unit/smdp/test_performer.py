@@ -140,9 +140,12 @@ def test_a_callback_ends_it(make: Make) -> None:
     assert site.performer.waiting == 1
 
 
-def test_a_callback_that_comes_before_the_call_was_answered(make: Make) -> None:
-    """And the acceptance after it changes nothing."""
-    site = make(_operation(), patience=PATIENT)
+@pytest.mark.parametrize("answer", [_operation(), ANSWER, M2mError("connection lost")])
+def test_a_callback_that_comes_before_the_call_was_answered(
+    make: Make, caplog: pytest.LogCaptureFixture, answer: Said
+) -> None:
+    """And the answer after it changes nothing."""
+    site = make(answer, patience=PATIENT)
     release, called = threading.Event(), threading.Event()
     peer = _peer(site)
     accept = peer.call
@@ -159,7 +162,7 @@ def test_a_callback_that_comes_before_the_call_was_answered(make: Make) -> None:
     assert site.outcome() == Outcome(ANSWER)
     release.set()
     site.quiet()
-    assert site.performer.waiting == 0
+    assert (site.performer.waiting, caplog.records) == (0, [])
 
 
 def test_callbacks_that_nobody_waits_for(make: Make) -> None:
