@@ -18,6 +18,7 @@ from smsr.api.functions import Function
 from smsr.api.messages import CardResponse, EisResponse, GetEisRequest, Request, Response
 from smsr.api.status import SUCCESS, Code, failed
 from tests.e2e.world import EID
+from tests.scale import count
 from tests.support.download import Site, prepared
 from tests.support.smdp import When, about, call, download, said
 from tests.unit.kit.world import MNO_OID, NOW, SM_SR_OID
@@ -206,7 +207,7 @@ def test_a_download_interrupted_at_each_of_its_steps(number: int, when: When) ->
     assert len(created) == 1 + len(set(deleted)) <= 2
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(count("es2_interruptions")))
 def test_a_download_interrupted_many_times(seed: int) -> None:
     random_source = random.Random(seed)
     site = Site(1)

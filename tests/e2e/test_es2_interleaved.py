@@ -21,12 +21,11 @@ from smsr.api.messages import Request, Response
 from smsr.api.status import Status
 from smsr.serving.procedure import Interrupted, Procedure, Step
 from tests.e2e.world import EID
+from tests.scale import count
 from tests.support.download import Site, prepared
 from tests.support.smdp import about, call, download, rules, said
 
 FIRST, SECOND = prepared(1).iccid, prepared(2).iccid
-SAMPLES = 3
-"""Of each pair."""
 
 Make = Callable[[str], tuple[str, Request]]
 OPERATIONS: dict[str, Make] = {
@@ -93,7 +92,7 @@ def _check(site: Site, answers: list[Response]) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
-@pytest.mark.parametrize("seed", range(SAMPLES))
+@pytest.mark.parametrize("seed", range(count("es2_interleavings")))
 def test_two_operations_at_once(pair: tuple[str, str], seed: int) -> None:
     source = random.Random(f"{pair} {seed}")
     site = Site(3)

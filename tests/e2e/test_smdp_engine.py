@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,17 +14,23 @@ from queue import SimpleQueue
 import pytest
 
 from apdu.errors import M2mError
+from apdu.keys.secret import SecretKey
 from smdp.api.functions import FUNCTIONS
 from smdp.api.messages import DownloadProfileResponse
+from smdp.db.profiles import SqlProfileStore
+from smdp.db.stores import SqlInbox, SqlKeyStore
 from smdp.handlers import Handlers
+from smdp.installer import Installer
 from smdp.performer import Es3Performer, Patience
 from smdp.profiles.store import StockState
 from smdp.relay import Relay
+from smdp.service import MIGRATIONS
 from smsr.api.eis_parts import ProfileState
 from smsr.api.functions import Exchange, Function
 from smsr.api.messages import EisResponse, Request, Response
 from smsr.api.notifications import Notification, RelayedProfileNotification
 from smsr.kit.oid import Oid
+from smsr.kit.sealer import Sealer
 from smsr.serving.database import Database
 from smsr.serving.engine import Engine, EngineSettings
 from smsr.serving.outbox import Entry, SqlOutbox
@@ -32,7 +39,7 @@ from smsr.serving.threads import Threads
 from tests.e2e.world import EID
 from tests.support.download import Site, prepared
 from tests.support.smdp import ES2, ES3, about, call, download, said
-from tests.unit.kit.world import MNO_OID, SM_DP_OID, SM_SR_OID
+from tests.unit.kit.world import MNO_OID, NOW, SM_DP_OID, SM_SR_OID
 
 FIRST = prepared(1).iccid
 REPLY = ReplyTo(binding=Binding.JSON, message_id="call-1")
@@ -110,7 +117,22 @@ class Process:
 
     def __init__(self, site: Site, peer: SmSrPeer, database: Database, told: list[Entry], first_look: float) -> None:
         outbox = SqlOutbox(database, FUNCTIONS, time.time)
-        desk = replace(site.dp.desk, outbox=outbox)
+        sealer = Sealer(SecretKey(bytes(range(32))), SystemEntropy())
+        installer = Installer(
+            site.card.everybody.sm_dp,
+            roots=(site.card.everybody.ci.certificate,),
+            keys=SqlKeyStore(database, sealer),
+            entropy=SystemEntropy(),
+            clock=lambda: NOW,
+        )
+        self.profiles = SqlProfileStore(database, sealer)
+        desk = replace(
+            site.dp.desk,
+            installer=installer,
+            profiles=self.profiles,
+            inbox=SqlInbox(database, time.time),
+            outbox=outbox,
+        )
         self.performer = Es3Performer({SM_SR_OID: peer}, Patience(first_look=first_look))
         self.engine = Engine(
             SM_DP_OID,
@@ -138,17 +160,27 @@ class Process:
         self.performer.close()
 
 
+class SystemEntropy:
+    """Of this computer, for any thread."""
+
+    def draw(self, n: int) -> bytes:
+        """The next n bytes."""
+        return secrets.token_bytes(n)
+
+
 class World:
     """The SM-SR, the card, and one process of the SM-DP after the other."""
 
     def __init__(self, folder: Path) -> None:
         self.site = Site(2)
         self.peer = SmSrPeer(self.site)
-        self.database = Database(f"sqlite:///{folder / 'sm-dp.db'}")
+        self.database = Database(f"sqlite:///{folder / 'sm-dp.db'}", (MIGRATIONS,))
         self.database.migrate()
         self.told: list[Entry] = []
         self.first_look = 30.0
         self.process = self.start()
+        for profile in self.site.dp.profiles:
+            self.process.profiles.add(profile, self.site.dp.profiles.package(profile.content))
 
     def start(self) -> Process:
         return Process(self.site, self.peer, self.database, self.told, self.first_look)
@@ -187,7 +219,9 @@ def world(tmp_path: Path) -> Iterator[World]:
 def _installed(world: World, state: ProfileState) -> None:
     (profile,) = world.site.found()
     assert (profile.iccid, profile.state) == (FIRST, state)
-    assert world.site.dp.profile(FIRST).state is StockState.DOWNLOADED
+    stock = world.process.profiles.get(FIRST)
+    assert stock is not None
+    assert (stock.state, stock.operation, stock.isd_p) == (StockState.DOWNLOADED, "", profile.isd_p_aid)
 
 
 def test_cc_e2_02_from_the_call_to_the_callback(world: World) -> None:
@@ -298,7 +332,9 @@ def test_cc_e2_08_a_notification_taken_is_kept_until_the_operator_has_it(world: 
     time.sleep(0.1)
     kinds = [(entry.receiver, entry.function.name) for entry in world.told if isinstance(entry.message, Notification)]
     assert kinds == [(MNO_OID, "HandleProfileDeletedNotification")]
-    assert world.site.dp.profile(FIRST).state is StockState.AVAILABLE
+    stock = world.process.profiles.get(FIRST)
+    assert stock is not None
+    assert stock.state is StockState.AVAILABLE
 
 
 def _deleted(world: World) -> tuple[Function, Notification]:
