@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from apdu.errors import M2mError
-from smsr.api.status import Code, ExecutionStatus, FunctionFailed, StatusCode, failed
+from smsr.api.status import Code, ExecutionStatus, FunctionFailed, failed
 
 __all__ = ["DownloadFailed", "NotEligible", "Refused", "Unanswered", "status_of"]
 
@@ -53,8 +53,6 @@ _FOR_OPERATORS: Final = {
     "8.3.1": Code.ISD_R_FAILED,
     "8.8": Code.SM_SR_FAILED,
 }
-_IDENTIFIER_IN_USE: Final = StatusCode("1.6", "3.3")
-"""(U) How an SM-SR refuses a FunctionCallIdentifier with another content than before."""
 
 
 def status_of(error: M2mError) -> ExecutionStatus:
@@ -76,7 +74,7 @@ def status_of(error: M2mError) -> ExecutionStatus:
 def _passed(status: ExecutionStatus) -> ExecutionStatus:
     if status.is_success:
         return status
-    if status.code is None or status.code == _IDENTIFIER_IN_USE:
+    if status.code is None or status.code == Code.IDENTIFIER_IN_USE.pair:
         return failed(Code.SM_SR_FAILED, str(status))
     code = _FOR_OPERATORS.get(status.code.subject)
     return status if code is None else failed(code, str(status))
