@@ -330,8 +330,19 @@ def test_types_of_content_that_are_the_same(lab: Lab, type: str) -> None:
     assert lab.post("sm-dp", "sm-sr", path, body, type).status == 200
 
 
-def test_too_large_a_body_is_not_read(lab: Lab) -> None:
+@pytest.mark.parametrize("size", [2 * 1024 * 1024 + 1, 12 * 1024 * 1024])
+def test_too_large_a_body_is_not_kept(lab: Lab, size: int) -> None:
     for path, type in (("/es3/GetEIS", "application/json"), ("/soap/es3", "application/soap+xml")):
-        answer = lab.post("sm-dp", "sm-sr", path, b" " * (2 * 1024 * 1024 + 1), type)
-        assert answer.status == 413
+        assert lab.post("sm-dp", "sm-sr", path, b" " * size, type).status == 413
+    chunks = b"".join(b"10000\r\n" + b" " * 0x10000 + b"\r\n" for _ in range(size // 0x10000 + 1))
+    head = (
+        "POST /es3/GetEIS HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    assert lab.raw("sm-dp", "sm-sr", head.encode() + chunks + b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
     assert lab.services["sm-sr"].untouched
+
+
+def test_who_asks_before_it_sends_too_much_is_told_at_once(lab: Lab) -> None:
+    head = "POST /es3/GetEIS HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+    found = lab.raw("sm-dp", "sm-sr", f"{head}Content-Length: 9999999\r\n\r\n".encode())
+    assert found.startswith(b"HTTP/1.1 413 ")

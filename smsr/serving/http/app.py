@@ -33,6 +33,8 @@ PEER: Final = "m2m.peer"
 _log: Final = logging.getLogger("smsr.serving.http")
 _HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _CLOSE: Final = {"Connection": "close"}
+_DRAINED: Final = 8
+"""How many times the largest body is read and thrown away, so that a caller who sends too much sees the answer."""
 _GONE: Final = 499
 """In the log: the caller did not wait for its answer."""
 
@@ -100,24 +102,26 @@ class App:
             raise unreadable(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a coding of the content that is not taken")
 
     async def _body(self, receive: Receive, headers: Mapping[str, str]) -> bytes:
-        length = headers.get("content-length", "0")
-        too_large = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large", headers=_CLOSE)
-        if not length.isdecimal() or int(length) > self._limits.body:
-            raise too_large
-        body = bytearray()
+        most, seen, body = self._limits.body, 0, bytearray()
+        too_large = int(headers.get("content-length", "0")) > most
+        wanted = _DRAINED * most if "expect" not in headers else 0
         try:
             async with asyncio.timeout(self._limits.body_time):
-                more = True
+                more = not too_large or seen < wanted
                 while more:
                     event = await receive()
                     if event["type"] == "http.disconnect":
                         raise ClientDisconnect
-                    body += event.get("body", b"")
-                    more = event.get("more_body", False)
-                    if len(body) > self._limits.body:
-                        raise too_large
+                    part = event.get("body", b"")
+                    seen += len(part)
+                    too_large = too_large or seen > most
+                    if not too_large:
+                        body += part
+                    more = event.get("more_body", False) and (not too_large or seen < wanted)
         except TimeoutError:
             raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "too slow", headers=_CLOSE) from None
+        if too_large:
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large", headers=_CLOSE)
         return bytes(body)
 
     def _record(self, scope: Scope, route: Route, answer: Answer, seconds: float) -> None:
