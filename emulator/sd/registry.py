@@ -30,6 +30,7 @@ _isd_r = lru_cache(maxsize=256)(IsdRRecord.decode)
 _STAGE: Final = "stage/"
 
 
+@lru_cache(maxsize=1024)
 def isd_p_prefix(aid: Aid) -> str:
     """Where an ISD-P's records lie."""
     return f"isdp/{aid.tar}"
@@ -82,7 +83,7 @@ class Registry:
 
     def find(self, aid: bytes) -> IsdPRecord | None:
         """The ISD-P with an AID."""
-        known = Aid(aid)
+        known = aid if isinstance(aid, Aid) else Aid(aid)
         data = self.memory.get(isd_p_prefix(known)) if known.is_isd_p else None
         return None if data is None else _isd_p(data)
 
