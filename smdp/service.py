@@ -34,6 +34,7 @@ from smsr.api.soap import SoapBinding
 from smsr.kit.folder import read_card_format, read_certificate
 from smsr.kit.oid import ROLE_SM_DP, Oid
 from smsr.kit.pki import Server
+from smsr.serving.answers import Answers
 from smsr.serving.client import Client
 from smsr.serving.host import Host
 from smsr.serving.http.site import Site
@@ -74,7 +75,7 @@ class SmDpService:
             sm_srs=sm_srs,
         )
         peers = {oid: _HttpPeer(host.client, party) for oid in sm_srs if (party := host.parties.find(oid)) is not None}
-        self.performer = Es3Performer(peers)
+        self.performer = Es3Performer(peers, answers=Answers(host.database, host.clock))
         self._relay = Relay(desk)
         self.engine = host.engine(FUNCTIONS, Handlers(desk), self.performer, self)
 
