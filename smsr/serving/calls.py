@@ -16,10 +16,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    Executable,
     RowMapping,
-    Select,
     and_,
+    bindparam,
     exists,
     func,
     insert,
@@ -133,16 +135,18 @@ class Calls:
     def __init__(self, database: Database, functions: Mapping[str, Function]) -> None:
         self._database = database
         self._functions = functions
+        self._lock_free = _taking(database, CARD_LOCK.c.call.is_(None))
+        self._lock = _taking(database, or_(CARD_LOCK.c.call.is_(None), CARD_LOCK.c.lease_until < _NOW))
 
     # --- accepting
 
     def find(self, requester: Oid, identifier: str) -> StoredCall | None:
         """The call with this identifier."""
-        return self._one(select(CALL).where(CALL.c.key == key_of(requester, identifier)))
+        return self._one(_BY_KEY, key=key_of(requester, identifier))
 
     def by_id(self, id: str) -> StoredCall | None:
         """The call with this id."""
-        return self._one(select(CALL).where(CALL.c.id == id))
+        return self._one(_BY_ID, id=id)
 
     def add(self, function: Function, asked: Request, **values: Any) -> StoredCall:
         """Keep a call; IntegrityError when another one with its identifier came first."""
@@ -158,107 +162,125 @@ class Calls:
             "request": "",
             "reply": "",
             "attempts": 0,
+            "deadline": None,
+            "response": None,
             **values,
         }
         with self._database.unit() as connection:
-            return self._stored(connection.execute(insert(CALL).returning(CALL), row).mappings().one())
+            return self._stored(connection.execute(_ADD, row).mappings().one())
 
     def open(self, most: int) -> int:
         """How many calls are not done; counted up to `most`."""
-        some = select(CALL.c.number).where(_OPEN).limit(most).subquery()
         with self._database.reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+            return int(connection.execute(_COUNT_OPEN, {"most": most}).scalar_one())
 
     # --- locks
 
     def lock_free(self, card: str) -> bool:
         """Keep a card from being claimed until this unit ends; False when a call has it."""
-        return self._take(card, None, 0.0, CARD_LOCK.c.call.is_(None)) is not None
+        return self._take(self._lock_free, card=card, call=None, lease_until=_FREE) is not None
 
     def claim(self, now: float, lease_until: float) -> Claim | None:
         """The oldest call that can run: the first of its card that is not done, and no process holds it."""
-        earlier = CALL.alias()
-        held = CARD_LOCK.alias()
-        query = (
-            select(CALL)
-            .where(
-                _OPEN,
-                ~exists().where(held.c.card == CALL.c.card, held.c.call.is_not(None), held.c.lease_until >= now),
-                ~exists().where(
-                    earlier.c.card == CALL.c.card,
-                    earlier.c.state != _DONE,
-                    earlier.c.number < CALL.c.number,
-                ),
-            )
-            .order_by(CALL.c.number)
-            .limit(1)
-            .with_for_update(of=CALL, skip_locked=True)
-        )
-        call = self._one(query)
+        call = self._one(_NEXT, now=now)
         if call is None:
             return None
-        lock = CARD_LOCK.c
-        token = self._take(
-            call.row["card"], call.row["number"], lease_until, or_(lock.call.is_(None), lock.lease_until < now)
-        )
+        number = call.row["number"]
+        token = self._take(self._lock, card=call.row["card"], call=number, lease_until=lease_until, now=now)
         if token is None:
             return None  # another process was faster; PostgreSQL shows that only now
-        self._change(call, state=OperationState.RUNNING, attempts=CALL.c.attempts + 1)
+        self._execute(_CLAIMED, of=call)
         return Claim(call, token)
 
     def hold(self, claim: Claim, lease_until: float) -> None:
         """Make sure that the call may still run, until this unit ends and longer; Lost."""
-        with self._database.unit() as connection:
-            held = connection.execute(update(CARD_LOCK).where(_held_by(claim)).values(lease_until=lease_until))
-            if held.rowcount != 1:
-                raise Lost
+        if self._execute(_HOLD, of=claim, lease_until=lease_until) != 1:
+            raise Lost
 
     def release(self, claim: Claim) -> None:
         """Let others claim the call at once."""
-        with self._database.unit() as connection:
-            connection.execute(update(CARD_LOCK).where(_held_by(claim)).values(lease_until=_FREE))
+        self._execute(_HOLD, of=claim, lease_until=_FREE)
 
     # --- running
 
     def begin_step(self, claim: Claim, name: str, note: Mapping[str, str]) -> None:
         """The call is about to begin a step."""
-        self._change(claim.call, step=name, note=msgspec.json.encode(dict(note)).decode())
+        self._execute(_BEGIN_STEP, of=claim.call, step=name, note=msgspec.json.encode(dict(note)).decode())
 
     def finish(self, claim: Claim, response: bytes) -> None:
         """The call has its answer, and its card is free."""
-        self._change(claim.call, state=OperationState.DONE, response=response.decode())
-        with self._database.unit() as connection:
-            connection.execute(update(CARD_LOCK).where(_held_by(claim)).values(call=None, lease_until=_FREE))
+        self._execute(_FINISH, of=claim.call, response=response.decode())
+        self._execute(_UNLOCK, of=claim)
 
     # ---
 
-    def _take(self, card: str, call: int | None, lease_until: float, free: ColumnElement[bool]) -> int | None:
-        statement = (
-            self._database.insert(CARD_LOCK)
-            .values(card=card, call=call, token=1, lease_until=lease_until)
-            .on_conflict_do_update(
-                index_elements=[CARD_LOCK.c.card],
-                set_={"call": call, "token": CARD_LOCK.c.token + 1, "lease_until": lease_until},
-                where=free,
-            )
-            .returning(CARD_LOCK.c.token)
-        )
+    def _take(self, statement: Executable, **values: Any) -> int | None:
         with self._database.unit() as connection:
-            return connection.execute(statement).scalar()
+            return connection.execute(statement, values).scalar()
 
-    def _change(self, call: StoredCall, **values: Any) -> None:
+    def _execute(self, statement: Executable, *, of: StoredCall | Claim, **values: Any) -> int:
+        call = of.call if isinstance(of, Claim) else of
+        named = {"of_number": call.row["number"], **values}
+        if isinstance(of, Claim):
+            named |= {"of_card": call.row["card"], "of_token": of.token}
         with self._database.unit() as connection:
-            connection.execute(update(CALL).where(CALL.c.number == call.row["number"]).values(values))
+            return connection.execute(statement, named).rowcount
 
-    def _one(self, query: Select[Any]) -> StoredCall | None:
+    def _one(self, query: Executable, **values: Any) -> StoredCall | None:
         with self._database.reading() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(query, values).mappings().first()
         return None if row is None else self._stored(row)
 
     def _stored(self, row: RowMapping) -> StoredCall:
         return StoredCall(row, self._functions[row["function"]])
 
 
-def _held_by(claim: Claim) -> ColumnElement[bool]:
-    lock = CARD_LOCK.c
-    return and_(lock.card == claim.call.row["card"], lock.call == claim.call.row["number"], lock.token == claim.token)
+# --- statements, made once: making one takes longer than running it; comments name columns that parameters set
+
+_NOW: Final[BindParameter[float]] = bindparam("now", type_=CARD_LOCK.c.lease_until.type)
+_BY_KEY: Final = select(CALL).where(CALL.c.key == bindparam("key"))
+_BY_ID: Final = select(CALL).where(CALL.c.id == bindparam("id"))
+_ADD: Final = insert(CALL).returning(CALL)
+_COUNT_OPEN: Final = select(func.count()).select_from(
+    select(CALL.c.number).where(_OPEN).limit(bindparam("most", type_=CALL.c.attempts.type)).subquery()
+)
+_EARLIER: Final = CALL.alias()
+_HELD: Final = CARD_LOCK.alias()
+_NEXT: Final = (
+    select(CALL)
+    .where(
+        _OPEN,
+        ~exists().where(_HELD.c.card == CALL.c.card, _HELD.c.call.is_not(None), _HELD.c.lease_until >= _NOW),
+        ~exists().where(_EARLIER.c.card == CALL.c.card, _EARLIER.c.state != _DONE, _EARLIER.c.number < CALL.c.number),
+    )
+    .order_by(CALL.c.number)
+    .limit(1)
+    .with_for_update(of=CALL, skip_locked=True)
+)
+_THIS_CALL: Final = CALL.c.number == bindparam("of_number")
+_CLAIMED: Final = update(CALL).where(_THIS_CALL).values(state=str(OperationState.RUNNING), attempts=CALL.c.attempts + 1)
+_BEGIN_STEP: Final = update(CALL).where(_THIS_CALL)  # step, note
+_FINISH: Final = (
+    update(CALL).where(_THIS_CALL).values(state=str(OperationState.DONE))  # response
+)
+_HELD_BY_IT: Final = and_(
+    CARD_LOCK.c.card == bindparam("of_card"),
+    CARD_LOCK.c.call == bindparam("of_number"),
+    CARD_LOCK.c.token == bindparam("of_token"),
+)
+_HOLD: Final = update(CARD_LOCK).where(_HELD_BY_IT)  # lease_until
+_UNLOCK: Final = update(CARD_LOCK).where(_HELD_BY_IT).values(call=None, lease_until=_FREE)
+
+
+def _taking(database: Database, free: ColumnElement[bool]) -> Executable:
+    """Take the lock of a card where it is free in this sense; gives the new token, or nothing."""
+    statement = database.insert(CARD_LOCK).values(token=1)  # card, call, lease_until
+    return statement.on_conflict_do_update(
+        index_elements=[CARD_LOCK.c.card],
+        set_={
+            "call": statement.excluded.call,
+            "token": CARD_LOCK.c.token + 1,
+            "lease_until": statement.excluded.lease_until,
+        },
+        where=free,
+    ).returning(CARD_LOCK.c.token)

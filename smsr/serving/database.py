@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
@@ -27,6 +27,7 @@ _ENVIRONMENT: Final = Path(__file__).parent / "migrations"
 _BUSY: Final = 30_000
 """Milliseconds that a process waits for another one's write to SQLite."""
 _READING: Final = "reading"
+_LAZY: Final = "lazy"
 _MIGRATION_LOCK: Final = 0x45_55_49_43
 """Of PostgreSQL's advisory locks; one process migrates at a time."""
 
@@ -54,9 +55,7 @@ class Database:
             self._engine = _sqlite(self._url.database, connections)
             self._writing: Any = threading.Lock()  # waiting here is fairer, and faster, than SQLite's polling
         elif backend == "postgresql":
-            self._engine = create_engine(
-                self._url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True
-            )
+            self._engine = _postgresql(self._url, connections)
             self._writing = nullcontext()
         else:
             raise DatabaseError(f"a database of kind {backend!r}: take sqlite or postgresql")
@@ -65,14 +64,22 @@ class Database:
     # --- units of work
 
     @contextmanager
-    def unit(self) -> Iterator[Connection]:
-        """What is written in here is kept when it ends, and not when it raises. One inside another is part of it."""
+    def unit(self, *, durable: bool = True) -> Iterator[Connection]:
+        """What is written in here is kept when it ends, and not when it raises. One inside another is part of it.
+
+        What need not be durable survives the end of this process as well, but perhaps not that of the machine.
+        """
         if (current := self._current()) is not None:
             if current.get_execution_options().get(_READING):
                 raise LocalProtocolError("a unit of work that only reads cannot write")
             yield current
             return
-        with self._writing, self._engine.begin() as connection, self._bound(connection):
+        with (
+            self._writing,
+            self._opened(**{_LAZY: not durable}) as connection,
+            connection.begin(),
+            self._bound(connection),
+        ):
             yield connection
             after = self._local.after
         for call in after:
@@ -84,8 +91,7 @@ class Database:
         if (current := self._current()) is not None:
             yield current
             return
-        opened = self._engine.connect().execution_options(**{_READING: True})
-        with opened as connection, connection.begin(), self._bound(connection):
+        with self._opened(**{_READING: True}) as connection, connection.begin(), self._bound(connection):
             yield connection
 
     @contextmanager
@@ -114,6 +120,9 @@ class Database:
             call()
         elif call not in self._local.after:
             self._local.after.append(call)
+
+    def _opened(self, **options: bool) -> Connection:
+        return self._engine.connect().execution_options(**options)
 
     def _current(self) -> Connection | None:
         return getattr(self._local, "connection", None)
@@ -168,8 +177,23 @@ def _sqlite(path: str | None, connections: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        level = "NORMAL" if connection.get_execution_options().get(_LAZY) else "FULL"
+        if connection.info.get(_LAZY, "FULL") != level:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.info[_LAZY] = level
         # a transaction that reads first and writes later could not go on when another one wrote in between
         reading = connection.get_execution_options().get(_READING)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL, connections: int) -> Engine:
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_LAZY):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
     return engine

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final, Protocol
 
-from sqlalchemy import RowMapping, func, insert, literal_column, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, literal_column, select, update
 
 from apdu.errors import M2mError
 from smsr.api.functions import Function
@@ -151,7 +151,7 @@ class SqlOutbox:
             "state": EntryState.WAITING,
         }
         with self._database.unit() as connection:
-            connection.execute(insert(OUTBOX), {**values, **reply})
+            connection.execute(_ADD, {**values, **reply})
             self._database.after(self.wake)
 
     # --- sending
@@ -165,39 +165,31 @@ class SqlOutbox:
             sender.deliver(self._entry(row))
         except M2mError as error:
             self._failed(row, str(error))
-        except Exception as error:  # noqa: BLE001 - one entry that cannot be sent must not keep the others from being sent
+        except Exception as error:  # noqa: BLE001 - one entry that cannot be sent must not keep the others back
             _LOG.exception("outbox entry %s cannot be sent", row["id"])
             self._failed(row, type(error).__name__)
         else:
-            self._settle(row, {"state": EntryState.SENT, "last_error": None})
+            self._settle(row, state=str(EntryState.SENT), next_at=self._clock(), last_error=None)
         return True
 
     def next_at(self) -> float | None:
         """When the next entry is due."""
         with self._database.reading() as connection:
-            waiting = select(func.min(OUTBOX.c.next_at)).where(_WAITING)
-            return connection.execute(waiting).scalar()
+            return connection.execute(_NEXT_AT).scalar()
 
     def waiting(self) -> int:
         """How many entries are still to be sent."""
         with self._database.reading() as connection:
-            counted = select(func.count()).select_from(OUTBOX).where(_WAITING)
-            return int(connection.execute(counted).scalar_one())
+            return int(connection.execute(_COUNT).scalar_one())
+
+    # What follows need not be durable: an entry that was sent and is not known as such is sent once more.
 
     def _claim(self) -> RowMapping | None:
         now = self._clock()
-        due = (
-            select(OUTBOX)
-            .where(_WAITING, OUTBOX.c.next_at <= now)
-            .order_by(OUTBOX.c.next_at, OUTBOX.c.number)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        with self._database.unit() as connection:
-            row = connection.execute(due).mappings().first()
+        with self._database.unit(durable=False) as connection:
+            row = connection.execute(_DUE, {"now": now}).mappings().first()
             if row is not None:
-                taken = {"attempts": row["attempts"] + 1, "next_at": now + _SENDING}
-                connection.execute(update(OUTBOX).where(OUTBOX.c.number == row["number"]).values(taken))
+                connection.execute(_TAKE, {"of_number": row["number"], "next_at": now + _SENDING})
         return row
 
     def _failed(self, row: RowMapping, error: str) -> None:
@@ -205,19 +197,13 @@ class SqlOutbox:
         pause = self._backoff.pause(row["attempts"] + 1)
         over = now + pause > row["created"] + self._backoff.give_up
         _LOG.warning("outbox entry %s to %s was not taken: %s", row["id"], row["receiver"], error)
-        self._settle(
-            row,
-            {
-                "state": EntryState.GIVEN_UP if over else EntryState.WAITING,
-                "next_at": now + pause,
-                "last_error": error[:_MAX_ERROR],
-            },
-        )
+        state = EntryState.GIVEN_UP if over else EntryState.WAITING
+        self._settle(row, state=str(state), next_at=now + pause, last_error=error[:_MAX_ERROR])
 
-    def _settle(self, row: RowMapping, values: dict[str, Any]) -> None:
-        mine = (OUTBOX.c.number == row["number"], OUTBOX.c.attempts == row["attempts"] + 1)
-        with self._database.unit() as connection:
-            connection.execute(update(OUTBOX).where(*mine).values(values))
+    def _settle(self, row: RowMapping, **values: Any) -> None:
+        mine = {"of_number": row["number"], "of_attempts": row["attempts"] + 1}
+        with self._database.unit(durable=False) as connection:
+            connection.execute(_SETTLE, {**mine, **values})
 
     def _entry(self, row: RowMapping) -> Entry:
         function = self._functions[row["function"]]
@@ -235,3 +221,22 @@ class SqlOutbox:
             reply=decode(ReplyTo, row["reply"].encode()) if row["reply"] else None,
             operation=row["operation"],
         )
+
+
+# --- statements, made once: making one takes longer than running it; comments name columns that parameters set
+
+_ADD: Final = insert(OUTBOX)
+_NEXT_AT: Final = select(func.min(OUTBOX.c.next_at)).where(_WAITING)
+_COUNT: Final = select(func.count()).select_from(OUTBOX).where(_WAITING)
+_DUE: Final = (
+    select(OUTBOX)
+    .where(_WAITING, OUTBOX.c.next_at <= bindparam("now"))
+    .order_by(OUTBOX.c.next_at, OUTBOX.c.number)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_THIS: Final = OUTBOX.c.number == bindparam("of_number")
+_TAKE: Final = update(OUTBOX).where(_THIS).values(attempts=OUTBOX.c.attempts + 1)  # next_at
+_SETTLE: Final = update(OUTBOX).where(
+    _THIS, OUTBOX.c.attempts == bindparam("of_attempts")
+)  # state, next_at, last_error

@@ -31,6 +31,8 @@ from smsr.serving.procedure import Functions, Outcome, Performer, Procedure, Ste
 __all__ = ["EngineSettings", "Worker", "expired"]
 
 _LOG: Final = logging.getLogger(__name__)
+_OVER: Final = 0.0
+"""A lease that nobody has."""
 _MOST_ATTEMPTS: Final = 100
 """How often a call is taken up; one that ends its process each time would otherwise block its card for ever."""
 
@@ -54,7 +56,6 @@ class _Running:
     """A call that this process has claimed."""
 
     claim: Claim
-    lease_until: float
     procedure: Procedure[Response] | None = None
     busy: threading.Lock = field(default_factory=threading.Lock)
     """Held by the thread that works on it."""
@@ -102,7 +103,7 @@ class Worker:
     def renew(self) -> None:
         """Show that this process lives: prolong the leases of its calls. To be called several times in a lease."""
         lost = []
-        with self._database.unit():
+        with self._database.unit(durable=False):
             for running in tuple(self._running.values()):
                 try:
                     self._hold(running)
@@ -140,16 +141,27 @@ class Worker:
     # --- one call
 
     def _claim(self) -> bool:
+        """Claim a call and bring it to its first step: one unit of work."""
         if self._draining or len(self._running) >= self._settings.max_running:
             return False
-        now = self._clock()
-        lease_until = now + self._settings.lease
-        with self._database.unit():
-            claim = self._calls.claim(now, lease_until)
-        if claim is None:
-            return False
-        running = self._running[claim.call.row["number"]] = _Running(claim, lease_until)
-        self._ready.put((running, None))
+        now, running = self._clock(), None
+        try:
+            with self._database.unit():
+                claim = self._calls.claim(now, now + self._settings.lease)
+                if claim is None:
+                    return False
+                running = _Running(claim)
+                found = self._advanced(running, None)
+        except Exception as error:
+            if running is None:
+                raise
+            self._drop(running, error)
+            with self._database.unit():
+                self._calls.claim(now, _OVER)  # nothing was kept but this: that it was tried
+        else:
+            with running.busy:
+                self._running[claim.call.row["number"]] = running
+                self._go_out(running, found)
         return True
 
     def _go_on(self, running: _Running, outcome: Outcome | None) -> None:
@@ -157,24 +169,39 @@ class Worker:
         try:
             with self._database.unit():
                 self._hold(running)
-                found = self._started(running) if running.procedure is None else advance(running.procedure, outcome)
-                if isinstance(found, Response):
-                    self._finish(running, found)
-                else:
-                    self._calls.begin_step(running.claim, found.name, found.note)
-        except Lost:
-            _LOG.warning("call %s is run by another process now", running.claim.call.row["id"])
-            self._drop(running)
-        except Stale:
-            self._give_back(running)
-        except Exception:  # noqa: BLE001 - whatever it is must not end the worker, nor leave the card locked
-            _LOG.exception("call %s failed inside", running.claim.call.row["id"])
-            self._give_back(running)
+                found = self._advanced(running, outcome)
+        except Lost as error:
+            self._drop(running, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is must not end the worker, nor leave the card locked
+            self._give_back(running, error)
         else:
-            if isinstance(found, Response):
-                self._forget(running)
-            else:
-                self._perform(running, found)
+            self._go_out(running, found)
+
+    def _advanced(self, running: _Running, outcome: Outcome | None) -> Step | Response:
+        if running.procedure is None:
+            found = self._started(running)
+        else:
+            found = advance(running.procedure, outcome)
+        if isinstance(found, Response):
+            self._finish(running, found)
+        else:
+            self._calls.begin_step(running.claim, found.name, found.note)
+        return found
+
+    def _go_out(self, running: _Running, found: Step | Response) -> None:
+        """What was decided is kept: do it."""
+        if isinstance(found, Response):
+            self._forget(running)
+            return
+
+        def done(outcome: Outcome) -> None:
+            self._ready.put((running, outcome))
+            self.wake()
+
+        try:
+            self._performer.perform(found, done)
+        except Exception as error:  # noqa: BLE001 - as in _go_on
+            self._give_back(running, error)
 
     def _started(self, running: _Running) -> Step | Response:
         call = running.claim.call
@@ -185,17 +212,6 @@ class Worker:
             return _failed(call.function, f"it was begun {_MOST_ATTEMPTS} times")
         running.procedure = self._does.run(call.function, call.request, interrupted)
         return advance(running.procedure, None)
-
-    def _perform(self, running: _Running, step: Step) -> None:
-        def done(outcome: Outcome) -> None:
-            self._ready.put((running, outcome))
-            self.wake()
-
-        try:
-            self._performer.perform(step, done)
-        except Exception:  # noqa: BLE001 - as in _go_on
-            _LOG.exception("step %s of call %s failed inside", step.name, running.claim.call.row["id"])
-            self._give_back(running)
 
     def _finish(self, running: _Running, response: Response) -> None:
         call, written = running.claim.call, encode(response)
@@ -214,12 +230,16 @@ class Worker:
     def _drop_unless_busy(self, running: _Running) -> None:
         if running.busy.acquire(blocking=False):
             try:
-                self._drop(running)
+                self._drop(running, Lost())
             finally:
                 running.busy.release()
 
-    def _drop(self, running: _Running) -> None:
+    def _drop(self, running: _Running, why: Exception | None) -> None:
         """Close the procedure; what it writes while it closes is not kept."""
+        if isinstance(why, Lost | Stale):
+            _LOG.warning("call %s was stopped: %s", running.claim.call.row["id"], type(why).__name__)
+        elif why is not None:
+            _LOG.error("call %s failed inside", running.claim.call.row["id"], exc_info=why)
         running.dropped = True
         self._forget(running)
         if running.procedure is not None:
@@ -230,9 +250,9 @@ class Worker:
                 with suppress(SQLAlchemyError):
                     running.procedure.close()
 
-    def _give_back(self, running: _Running) -> None:
+    def _give_back(self, running: _Running, why: Exception | None = None) -> None:
         """Nothing of its last unit was kept: it is taken up again, here or elsewhere, as after a crash."""
-        self._drop(running)
+        self._drop(running, why)
         self._calls.release(running.claim)
 
     def _forget(self, running: _Running) -> None:

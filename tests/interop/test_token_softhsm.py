@@ -22,6 +22,7 @@ from smsr.kit.crl import Revocation, issue_crl
 from smsr.kit.keys import FileKeys, KeyStore
 from smsr.kit.oid import Oid
 from smsr.kit.pki import Validity, issue_ci, issue_server
+from smsr.kit.sealer import derive_master_key
 from smsr.kit.trust import Trust
 from tests.require import require, softhsm_path
 
@@ -112,6 +113,12 @@ def test_keys_stay_in_the_token(token: TokenKeys) -> None:
     assert PIN not in repr(token) + repr(key)
     private = listed.stdout.partition("label:      stays")[2]
     assert "Access:     sensitive, always sensitive, never extractable, local" in private
+
+
+def test_the_master_key_of_what_is_kept_comes_from_the_token(token: TokenKeys) -> None:
+    key = token.create("master")
+    assert derive_master_key(token.open("master")) == derive_master_key(key)
+    assert derive_master_key(token.create("other master")) != derive_master_key(key)
 
 
 def test_one_session_many_threads(token: TokenKeys) -> None:
