@@ -118,7 +118,7 @@ def test_a_profile_is_downloaded_and_enabled_and_the_operator_hears_of_it(up: tu
     card = lab.file.cards[0]
     eid = Eid.from_string(card.eid)
     with lab_operator(lab) as operator:
-        iccid = operator.download(eid, enable=True)
+        iccid = operator.end_of(operator.order(eid, enable=True))
         assert str(iccid) in {each.iccid for each in lab.file.profiles}
         assert operator.states(eid) == {card.iccid: "Disabled", str(iccid): "Enabled"}
         wait_for(lambda: [each for each in told(lab) if each["kind"] == "callback"], 20)
@@ -127,21 +127,25 @@ def test_a_profile_is_downloaded_and_enabled_and_the_operator_hears_of_it(up: tu
         wait_for(lambda: str(iccid) in {each["iccid"] for each in devices(lab)}, 20)
 
 
-def test_a_server_that_is_killed_is_started_again_and_goes_on(up: tuple[Lab, Program]) -> None:
+def test_parts_that_are_killed_in_a_download_are_started_again_and_it_comes_to_its_end(
+    up: tuple[Lab, Program],
+) -> None:
     lab, running = up
     before = pids(lab)
+    killed = _PARTS - {"operator"}
     eid = Eid.from_string(lab.file.cards[1].eid)
     with lab_operator(lab) as operator:
-        iccid = operator.download(eid, enable=False)
-        for name in ("sm-sr", "sm-dp", "smsc", "devices"):
+        accepted = operator.order(eid, enable=True)
+        wait_for(lambda: lab.log("sm-sr").read_text().count("ES3.SendData"), 60)
+        for name in killed:
             os.kill(before[name], signal.SIGKILL)
-        wait_for(lambda: all(pids(lab)[name] not in (None, before[name]) for name in _PARTS - {"operator"}), 60)
-        wait_for(lambda: ready(lab) and status(lab)["parts"]["devices"]["figures"]["bound"] == 2, 60)
+        wait_for(lambda: all(pids(lab)[name] not in (None, before[name]) for name in killed), 60)
+        wait_for(lambda: ready(lab) and all(each["bound"] for each in devices(lab)), 60)
         assert "sm-sr was killed by signal 9; again in 1 s" in running.text
         assert status(lab)["parts"]["sm-sr"]["process"]["restarts"] == 1
-        assert operator.states(eid)[str(iccid)] == "Disabled"
-        operator.profile("EnableProfile", eid, iccid)
-        assert operator.states(eid)[str(iccid)] == "Enabled"
+        iccid = operator.end_of(accepted)
+        assert operator.states(eid) == {lab.file.cards[1].iccid: "Disabled", str(iccid): "Enabled"}
+        wait_for(lambda: str(iccid) in {each["iccid"] for each in devices(lab)}, 20)
 
 
 def test_a_lab_that_is_up_is_not_started_twice(up: tuple[Lab, Program]) -> None:
@@ -159,7 +163,7 @@ def test_ctrl_c_ends_all_and_the_next_up_takes_what_is_there(tmp_path: Path) -> 
         lab = open_lab(path)
         eid = Eid.from_string(lab.file.cards[0].eid)
         with lab_operator(lab) as operator:
-            iccid = operator.download(eid, enable=False)
+            iccid = operator.end_of(operator.order(eid, enable=False))
         first = pids(lab)
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(20) == 0, running.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 
 from apdu.ids import Eid, Iccid
@@ -13,13 +13,13 @@ from smdp.api import messages as m
 from smdp.api.functions import FUNCTIONS as SM_DP_FUNCTIONS
 from smdp.api.xml_messages import BY_ELEMENT, BY_TYPE
 from smsr.api.functions import FUNCTIONS as SM_SR_FUNCTIONS
-from smsr.api.messages import Call, EisResponse, Request, Response
+from smsr.api.messages import Call, EisResponse
 from smsr.api.soap import SoapBinding
 from smsr.kit.folder import PkiFolder
 from smsr.kit.oid import ROLE_OPERATOR, ROLE_SM_DP
 from smsr.kit.tls import LiveTrust, client_context
 from smsr.serving.client import Client
-from smsr.serving.connections import Connections
+from smsr.serving.connections import Connections, Unreachable
 from smsr.serving.parties import Parties, Party
 from smsr.serving.service import Operation
 from tools.lab.layout import HOST, PROFILE_TYPE, Lab
@@ -31,7 +31,7 @@ _PATIENCE = 120.0
 
 
 class LabOperator:
-    """Calls ES2 and waits for what becomes of it."""
+    """Calls ES2."""
 
     def __init__(self, lab: Lab, client: Client, sm_dp: Party) -> None:
         self._lab = lab
@@ -40,45 +40,41 @@ class LabOperator:
         self._numbers = count(1)
         self._start = time.time_ns()
 
-    def head(self) -> Call:
-        """Of the next request."""
+    def _head(self) -> Call:
         return Call(self._lab.oid("operator"), f"test-{self._start}-{next(self._numbers)}")
 
-    def download(self, eid: Eid, *, enable: bool) -> Iccid:
-        """ES2.DownloadProfile of any profile in stock."""
+    def order(self, eid: Eid, *, enable: bool) -> Operation:
+        """ES2.DownloadProfile of any profile in stock, accepted."""
         request = m.DownloadProfileRequest(
-            call=self.head(),
+            call=self._head(),
             eid=eid,
             smsr_id=self._lab.oid("sm-sr"),
             profile_type=PROFILE_TYPE,
             enable_profile=enable,
         )
-        answer = self.do("DownloadProfile", request)
-        assert isinstance(answer, m.DownloadProfileResponse)
-        assert answer.iccid is not None
-        return answer.iccid
+        answer = self._client.call(self._sm_dp, _ROWS["DownloadProfile"], request)
+        assert isinstance(answer, Operation), answer
+        return answer
 
-    def profile(self, name: str, eid: Eid, iccid: Iccid) -> None:
-        """EnableProfile, DisableProfile, DeleteProfile."""
-        self.do(name, m.ProfileRequest(call=self.head(), eid=eid, iccid=iccid, smsr_id=self._lab.oid("sm-sr")))
+    def end_of(self, order: Operation) -> Iccid:
+        """Which profile it became, whatever happens to the SM-DP meanwhile."""
+        end = time.monotonic() + _PATIENCE
+        while order.response is None:
+            assert time.monotonic() < end, "it does not come to an end"
+            with suppress(Unreachable):
+                order = self._client.wait(self._sm_dp, order, 1)
+        order.response.check("ES2.DownloadProfile")
+        assert isinstance(order.response, m.DownloadProfileResponse)
+        assert order.response.iccid is not None
+        return order.response.iccid
 
     def states(self, eid: Eid) -> dict[str, str]:
         """What ES2.GetEIS says of the operator's profiles."""
-        request = m.GetEisRequest(call=self.head(), eid=eid, smsr_id=self._lab.oid("sm-sr"))
-        answer = self.do("GetEIS", request)
+        request = m.GetEisRequest(call=self._head(), eid=eid, smsr_id=self._lab.oid("sm-sr"))
+        answer = self._client.call(self._sm_dp, _ROWS["GetEIS"], request)
         assert isinstance(answer, EisResponse)
         assert answer.eis is not None
         return {str(each.iccid): each.state.value for each in answer.eis.profiles}
-
-    def do(self, name: str, request: Request) -> Response:
-        """Any function, to its end, which has to be a good one."""
-        answer = self._client.call(self._sm_dp, _ROWS[name], request)
-        if isinstance(answer, Operation):
-            done = self._client.wait(self._sm_dp, answer, _PATIENCE)
-            assert done.response is not None, f"ES2.{name} does not come to an end"
-            answer = done.response
-        answer.check(f"ES2.{name}")
-        return answer
 
 
 @contextmanager

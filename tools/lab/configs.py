@@ -13,6 +13,8 @@ __all__ = ["write_configs"]
 
 _TIMES: Final = {"sms_timeout": 15, "reach": 60, "patience": 90, "notification": 90}
 """Seconds: nothing here takes as long as it may in a real network."""
+_LEASE: Final = 10
+"""Seconds after which what a server that was killed left undone is taken up."""
 
 
 def write_configs(lab: Lab) -> None:
@@ -50,6 +52,7 @@ def _server(name: str, stem: str, port: int, plain: int) -> str:
             "listen": f"{HOST}:{port}",
             "plain": f"{HOST}:{plain}",
             "database": f"sqlite:///{stem}.db",
+            "lease": _LEASE,
         },
     )
 

@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from tools.errors import ToolError
 from tools.lab.child import GRACE
+from tools.text import printable
 
 __all__ = ["Part", "Stopped", "Supervisor"]
 
@@ -28,7 +29,8 @@ _RESTARTS: Final = 5
 _FIRST_PAUSE: Final = 1.0
 _LONG_ENOUGH: Final = 60.0
 """Seconds of life after which an earlier death does not count any more."""
-_TAIL: Final = 2000
+_TAIL: Final = 4000
+_WORDS: Final = 300
 
 
 class Stopped(Exception):
@@ -65,7 +67,7 @@ class Part:
                 lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return printable(next((line.strip() for line in reversed(lines) if line.strip()), ""), _WORDS)
 
 
 class Supervisor:
@@ -166,14 +168,14 @@ class Supervisor:
     def _died(self, part: Part, now: float) -> None:
         assert part.process is not None
         code, part.process = part.process.returncode, None
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code} ({part.last_words})"
         if part.restarts >= _RESTARTS:
-            self._say(f"{part.name} {how}; it died {_RESTARTS + 1} times and is left alone: {part.last_words}")
+            self._say(f"{part.name} {how}; it died {_RESTARTS + 1} times and is left alone")
             return
         pause = _FIRST_PAUSE * 2**part.restarts
         part.restarts += 1
         part.again = now + pause
-        self._say(f"{part.name} {how}; again in {pause:g} s: {part.last_words}")
+        self._say(f"{part.name} {how}; again in {pause:g} s")
 
     def _stop(self) -> None:
         """SIGTERM, some seconds, SIGKILL; a second Ctrl-C cuts the seconds short."""

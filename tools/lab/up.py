@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,9 +105,13 @@ def _table(lab: Lab, parts: list[Part]) -> Iterator[str]:
     yield f"  stock     {len(lab.file.profiles)} profiles of type {PROFILE_TYPE}"
     yield ""
     yield from _examples(lab)
-    yield f"  euicc status {lab.path}"
+    yield f"  euicc status {shlex.quote(str(lab.path))}"
     yield "Ctrl-C ends everything."
 
 
 def _examples(lab: Lab) -> Iterator[str]:
-    yield from ()
+    """Commands to begin with: the first card gets a profile, and is looked at."""
+    sm_dp = f"--server https://{HOST}:{lab.ports.sm_dp} --pki {shlex.quote(str(lab.pki))}"
+    card = f"--eid {lab.file.cards[0].eid} --smsr-id {lab.oid('sm-sr')}"
+    yield f"  euicc es2 DownloadProfile {sm_dp} {card} --profile-type {PROFILE_TYPE} --enable-profile --wait"
+    yield f"  euicc es2 GetEIS {sm_dp} {card}"
