@@ -32,9 +32,9 @@ from tools.pki import make_eid, make_eum, make_parties
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 ELSEWHERE = re.compile(
     "euicc (card serve|smsc serve|smsr|smdp|lab|status|es[1-4]a?"
-    "|device run(?!.* --once)|trace|doctor|readers|bench|shell)"
+    "|pki init hsm.pki|device run(?!.* --once)|trace|doctor|readers|bench|shell)"
 )
-"""They take pcscd, a terminal, traces, servers, another program, minutes, or do not end: other tests run them."""
+"""They take pcscd, a token, a terminal, traces, servers, minutes, or do not end: other tests run them."""
 BEFORE = {
     f"--pin {PIN1}": f"euicc apdu 0028000108{PIN1.encode().hex()}FFFFFFFF=9000",  # ENABLE PIN
     "profile disable 0010": "euicc profile enable 0010 -k ENC:MAC:DEK",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Iterator
@@ -113,18 +114,29 @@ def test_everything_is_there_and_says_so(up: tuple[Lab, Program]) -> None:
         assert f"{card.eid}  ICCID {card.iccid}, +{card.msisdn}, normal, bound" in text
 
 
-def test_a_profile_is_downloaded_and_enabled_and_the_operator_hears_of_it(up: tuple[Lab, Program]) -> None:
-    lab, _ = up
+def printed(running: Program, function: str) -> list[str]:
+    """The command with which the lab says that one begins."""
+    (line,) = [line for line in running.text.splitlines() if line.startswith(f"  euicc es2 {function} ")]
+    return shlex.split(line)[1:]
+
+
+def test_the_printed_commands_bring_a_profile_into_a_card_and_the_operator_hears_of_it(
+    up: tuple[Lab, Program],
+) -> None:
+    lab, running = up
     card = lab.file.cards[0]
-    eid = Eid.from_string(card.eid)
-    with lab_operator(lab) as operator:
-        iccid = operator.end_of(operator.order(eid, enable=True))
-        assert str(iccid) in {each.iccid for each in lab.file.profiles}
-        assert operator.states(eid) == {card.iccid: "Disabled", str(iccid): "Enabled"}
-        wait_for(lambda: [each for each in told(lab) if each["kind"] == "callback"], 20)
-        (callback,) = [each for each in told(lab) if each["kind"] == "callback"]
-        assert (callback["function"], callback["message"]["iccid"]) == ("ES2.DownloadProfile", str(iccid))
-        wait_for(lambda: str(iccid) in {each["iccid"] for each in devices(lab)}, 20)
+    code, text = euicc(*printed(running, "DownloadProfile"), "--json")
+    assert code == 0, text
+    iccid = json.loads(text)["response"]["iccid"]
+    assert iccid in {each.iccid for each in lab.file.profiles}
+    code, text = euicc(*printed(running, "GetEIS"), "--json")
+    assert code == 0, text
+    states = {each["iccid"]: each["state"] for each in json.loads(text)["eis"]["profiles"]}
+    assert states == {card.iccid: "Disabled", iccid: "Enabled"}
+    wait_for(lambda: [each for each in told(lab) if each["kind"] == "callback"], 20)
+    (callback,) = [each for each in told(lab) if each["kind"] == "callback"]
+    assert (callback["function"], callback["message"]["iccid"]) == ("ES2.DownloadProfile", iccid)
+    wait_for(lambda: iccid in {each["iccid"] for each in devices(lab)}, 20)
 
 
 def test_parts_that_are_killed_in_a_download_are_started_again_and_it_comes_to_its_end(
