@@ -145,7 +145,7 @@ def test_links_and_commands_in_the_text(path: Path) -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
     assert {*re.findall(r"`make ([a-z]+)", text)} <= {*targets}
     known = {path.removeprefix("euicc ") for path, _ in pages(main)}
-    for words in re.findall(r"`(?:\.venv/bin/)?euicc ([a-z][a-z -]*)", text):
+    for words in re.findall(r"`(?:\.venv/bin/)?euicc ([a-z][a-z0-9 -]*)", text):
         parts = [word for word in words.split() if not word.startswith("-")]
         assert " ".join(parts) in known, words
 

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final, Self
@@ -42,7 +43,8 @@ class StateFile:
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY):
-            self._write()
+            with suppress(OSError):  # a full disk; the file gets old and counts for nothing
+                self._write()
 
     def _write(self) -> None:
         draft = self._path.with_suffix(".new")
