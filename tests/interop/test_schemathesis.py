@@ -34,6 +34,7 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
 from starlette.types import Receive, Scope, Send  # noqa: E402
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+TRIED: set[tuple[str, str]] = set()
 EXAMPLES = settings(
     max_examples=8,
     deadline=None,
@@ -90,6 +91,8 @@ def _operations() -> list[Any]:
 def _reached() -> Iterator[None]:
     """Afterwards: requests got through to the services, so that not all were refused at the door."""
     yield
+    if len(TRIED) < 100:  # a run of some of the operations
+        return
     for name in ("sm-sr", "sm-dp"):
         assert len({str(function) for function, *_ in _app(name).service.calls}) > 5
 
@@ -98,6 +101,7 @@ def _reached() -> Iterator[None]:
 @pytest.mark.parametrize("name, path, method", _operations())
 def test_each_operation(name: str, path: str, method: str, mode: GenerationMode) -> None:
     operation = _schema(name)[path][method.upper()]
+    TRIED.add((name, path))
 
     @EXAMPLES
     @given(case=operation.as_strategy(generation_mode=mode))

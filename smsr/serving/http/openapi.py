@@ -40,6 +40,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     )
 }
 """By the pattern that says what a text is."""
+_MOMENT: Final = "2026-11-23T08:00:09Z"
 _HEX_EXAMPLE: Final = "2203800000"
 _SHOWN: Final = ("function_call_identifier", "validity_period")
 """Optional members that examples have."""
@@ -56,7 +57,6 @@ def openapi(site: Site) -> Schema:
     parts |= {_ERROR: _error_schema(), _OPERATION: _operation_schema()}
     for kind in kinds:
         parts[kind.__name__]["example"] = example(parts[kind.__name__], parts)
-    parts[_OPERATION]["example"] = example(parts[_OPERATION], parts)
     paths = {json_path(function, kind): {"post": _operation(function, kind)} for function, kind in messages}
     paths[f"{OPERATIONS}/{{id}}"] = {"get": _look()}
     return {
@@ -168,10 +168,13 @@ def _error_schema() -> Schema:
 
 def _operation_schema() -> Schema:
     moment = {"type": "string", "format": "date-time"}
+    names = ("id", "function", "function_call_identifier", "state", "accepted")
+    shown = ("4f1c", "ES3.CreateISDP", "order-1", OperationState.ACCEPTED.value, _MOMENT)
     return {
         "type": "object",
+        "example": dict(zip(names, shown, strict=True)),
         "description": "An asynchronous function that was accepted.",
-        "required": ["id", "function", "function_call_identifier", "state", "accepted"],
+        "required": list(names),
         "properties": {
             "id": {"type": "string"},
             "function": {"type": "string"},
@@ -225,7 +228,7 @@ def _member(name: str, schema: Schema, parts: Mapping[str, Schema]) -> Any:
 
 def _text(schema: Schema) -> str:
     if schema.get("format") == "date-time":
-        return "2026-11-23T08:00:09Z"
+        return _MOMENT
     if schema.get("format") == "byte":
         return "AAAA"
     pattern = schema.get("pattern", "")
