@@ -23,6 +23,7 @@ from smsr.cardsteps import CardProcedure, ResetCard, run_commands, run_tlvs
 from smsr.errors import Refused, is_definite, status_of
 from smsr.forwarding import Forwarding
 from smsr.policy import auto_deletes
+from smsr.procedures import Opened
 from smsr.scripts.audit import FUNCTION as AUDIT
 from smsr.scripts.audit import audit, isd_p_states
 from smsr.scripts.lifecycle import create_isdp, delete_profile, disable_profile, enable_profile
@@ -49,11 +50,6 @@ class Cards:
     def __init__(self, store: EisStore, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        self._forwarding: dict[Eid, Forwarding] = {}
-
-    def forget(self, eid: Eid) -> None:
-        """A card is there anew: what it was in the middle of is over."""
-        self._forwarding.pop(eid, None)
 
     def known(self, eid: Eid) -> Eis:
         """The EIS of a card."""
@@ -117,10 +113,12 @@ class Cards:
     # --- ES8, handed on
 
     def send_commands(
-        self, eid: Eid, sd_aid: Aid, commands: tuple[CommandApdu, ...]
+        self, eid: Eid, sd_aid: Aid, commands: tuple[CommandApdu, ...], opened: Opened
     ) -> CardProcedure[Sequence[ResponseApdu]]:
         """Hand on commands of key establishment; the answers end where the card stopped."""
-        self._forwarding.setdefault(eid, Forwarding()).check(commands, sd_aid)
+        forwarding = Forwarding.resumed(opened.before, sd_aid)
+        forwarding.check(commands, sd_aid)
+        opened.chain = forwarding.chain
         return (yield from run_commands(eid, _forward_commands(Batch(ISD_R, commands))))
 
     def send_tlvs(self, eid: Eid, sd_aid: Aid, tlvs: tuple[bytes, ...]) -> CardProcedure[Sequence[bytes]]:
@@ -149,7 +147,6 @@ class Cards:
 
     def _switched(self, switch: _Switch) -> CardProcedure[bool]:
         yield ResetCard(switch.eid)
-        self.forget(switch.eid)
         yield from self.audit(switch.eid)
         profile = self.known(switch.eid).find(switch.iccid)
         if profile is None:

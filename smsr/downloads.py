@@ -18,6 +18,7 @@ from smsr.api.status import SUCCESS, Code, failed
 from smsr.cardsteps import CardProcedure
 from smsr.context import Context
 from smsr.errors import Refused
+from smsr.procedures import Opened
 from smsr.serving.procedure import Interrupted
 from smsr.upkeep import free_aid
 
@@ -76,16 +77,16 @@ class Downloads:
         if profile.smdp_id != request.call.requester:
             raise Refused(Code.SD_NOT_ALLOWED, subject_identifier=request.sd_aid)
         procedures = self._context.stores.procedures
-        with procedures.step(eis.eid, request.call.requester, profile.iccid, goes_on=request.more_to_do):
+        with procedures.step(eis.eid, request.call.requester, profile.iccid, goes_on=request.more_to_do) as opened:
             if interrupted is not None:  # a secure channel does not bear a repetition
                 raise Refused(Code.NO_RESPONSE, subject_identifier=request.sd_aid)
-            return (yield from self._forward(request))
+            return (yield from self._forward(request, opened))
 
-    def _forward(self, request: SendDataRequest) -> CardProcedure[CardResponse]:
+    def _forward(self, request: SendDataRequest, opened: Opened) -> CardProcedure[CardResponse]:
         try:
             if holds_commands(request.data):
                 commands: tuple[CommandApdu, ...] = decode_commands(request.data)
-                responses = yield from self._cards.send_commands(request.eid, request.sd_aid, commands)
+                responses = yield from self._cards.send_commands(request.eid, request.sd_aid, commands, opened)
                 return _card_response(request, responses)
             tlvs = decode_tlvs(request.data)
         except DecodeError as error:

@@ -10,7 +10,7 @@ establishment; the ISD-R itself takes those from an SM-SR's certificate only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Self
 
 from apdu.command.apdu import CommandApdu
 from apdu.command.cla import PROPRIETARY, class_byte
@@ -20,6 +20,7 @@ from apdu.gp.install import InstallForPersonalization
 from apdu.gp.sgp02 import Dgi
 from apdu.gp.store_data import StoreDataChain, StoreDataError, Structure
 from apdu.ids import Aid
+from smsr.api.send_data import decode_commands, encode_commands
 from smsr.api.status import Code
 from smsr.errors import Refused
 
@@ -30,23 +31,34 @@ _ALLOWED: Final = frozenset((Dgi.CERTIFICATE, Dgi.KEY_ESTABLISHMENT, Dgi.EPHEMER
 
 
 class Forwarding:
-    """The chain of STORE DATA to one card, across calls of SendData."""
+    """The chain of STORE DATA to one card, across calls of SendData, which different processes may run."""
 
-    __slots__ = ("_chain", "_target")
+    __slots__ = ("_chain", "_commands", "_target")
 
     def __init__(self) -> None:
         self._chain = StoreDataChain()
         self._target: Aid | None = None
+        self._commands: list[CommandApdu] = []
+        """Of the chain that is open, from its INSTALL on."""
+
+    @classmethod
+    def resumed(cls, chain: bytes, target: Aid) -> Self:
+        """As it was when it gave this `chain`."""
+        made = cls()
+        if chain:
+            made.check(decode_commands(chain), target)
+        return made
+
+    @property
+    def chain(self) -> bytes:
+        """What the next call goes on with; empty when it has to begin."""
+        return encode_commands(self._commands) if self._target is not None else b""
 
     def check(self, commands: Sequence[CommandApdu], target: Aid) -> None:
         """Refuse commands that are not key establishment of this ISD-P."""
-        try:
-            for command in commands:
-                self._check(command, target)
-        except Refused:
-            self._chain.reset()
-            self._target = None
-            raise
+        for command in commands:
+            self._check(command, target)
+            self._commands.append(command)
 
     def _check(self, command: CommandApdu, target: Aid) -> None:
         if command.cla == _CLA and command.ins == Ins.INSTALL and command.p1 == InstallForPersonalization.P1:
@@ -64,6 +76,7 @@ class Forwarding:
         if install.application != target:
             raise Refused(Code.SD_NOT_ALLOWED, f"INSTALL names {install.application}", target)
         self._chain.reset()
+        self._commands.clear()
         self._target = target
 
     def _store_data(self, command: CommandApdu) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from apdu.ids import Eid, Iccid
@@ -17,7 +17,7 @@ from smsr.api.status import Code
 from smsr.errors import Refused
 from smsr.kit.oid import Oid
 
-__all__ = ["LEASE", "MemoryProcedureStore", "OpenProcedure", "ProcedureStore", "Procedures"]
+__all__ = ["LEASE", "MemoryProcedureStore", "OpenProcedure", "Opened", "ProcedureStore", "Procedures"]
 
 LEASE: Final = 900.0
 """Seconds that an owner may stay silent."""
@@ -30,6 +30,18 @@ class OpenProcedure:
     owner: Oid
     iccid: Iccid | None
     deadline: float
+    chain: bytes = b""
+    """Commands of a chain that the next SendData goes on with (smsr.forwarding)."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """A procedure while one of its functions runs."""
+
+    before: bytes = b""
+    """The chain that the function before left."""
+    chain: bytes = b""
+    """The chain that this one leaves."""
 
 
 class ProcedureStore(Protocol):
@@ -76,7 +88,7 @@ class Procedures:
         self._running: set[Eid] = set()
 
     @contextmanager
-    def step(self, eid: Eid, owner: Oid, iccid: Iccid | None = None, *, goes_on: bool = False) -> Iterator[None]:
+    def step(self, eid: Eid, owner: Oid, iccid: Iccid | None = None, *, goes_on: bool = False) -> Iterator[Opened]:
         """One function of a procedure, a new one or the owner's own; it stays open if it `goes_on` and did not fail.
 
         One that is given up half-way (GeneratorExit) leaves what is kept as it was: whoever takes it up begins there.
@@ -86,9 +98,10 @@ class Procedures:
         if eid in self._running or (current is not None and not mine and self._clock() < current.deadline):
             raise Refused(Code.BUSY, subject_identifier=eid)
         self._running.add(eid)
+        opened = Opened(current.chain if current is not None and mine else b"")
         stays = mine  # a step that failed does not end the procedure: its owner cleans up
         try:
-            yield
+            yield opened
             stays = goes_on
         except GeneratorExit:
             current, stays = None, False
@@ -96,6 +109,12 @@ class Procedures:
         finally:
             self._running.discard(eid)
             if stays:
-                self._store.put(eid, OpenProcedure(owner, iccid, self._clock() + LEASE))
+                self._store.put(eid, OpenProcedure(owner, iccid, self._clock() + LEASE, opened.chain))
             elif current is not None:
                 self._store.remove(eid)
+
+    def break_off(self, eid: Eid) -> None:
+        """The card is there anew: a chain of commands does not go on."""
+        current = self._store.get(eid)
+        if current is not None and current.chain:
+            self._store.put(eid, replace(current, chain=b""))

@@ -66,7 +66,7 @@ class SmSr:
     def attach(self, eid: Eid, bearer: Bearer) -> None:
         """A card can be reached."""
         self._reach.attach(eid, bearer)
-        self._context.cards.forget(eid)
+        self.stores.procedures.break_off(eid)
 
     def detach(self, eid: Eid) -> None:
         """A card cannot be reached any more."""

@@ -72,7 +72,7 @@ class SqlProcedureStore:
         if row is None:
             return None
         iccid = None if row["iccid"] is None else Iccid.from_string(row["iccid"])
-        return OpenProcedure(Oid(row["owner"]), iccid, row["deadline"])
+        return OpenProcedure(Oid(row["owner"]), iccid, row["deadline"], bytes(row["chain"]))
 
     def put(self, eid: Eid, procedure: OpenProcedure) -> None:
         """Keep it, in the place of what was there."""
@@ -81,6 +81,7 @@ class SqlProcedureStore:
             "owner": str(procedure.owner),
             "iccid": None if procedure.iccid is None else str(procedure.iccid),
             "deadline": procedure.deadline,
+            "chain": procedure.chain,
         }
         _replace(self._database, OPEN_PROCEDURE, values)
 

@@ -93,6 +93,7 @@ OPEN_PROCEDURE: Final = Table(
     Column("owner", Text, nullable=False),
     Column("iccid", Text),
     Column("deadline", Float, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
 )
 
 JOB: Final = Table(

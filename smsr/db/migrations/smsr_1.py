@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("iccid", sa.Text(), nullable=True),
         sa.Column("deadline", sa.Float(), nullable=False),
+        sa.Column("chain", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("eid"),
     )
     op.create_table(
