@@ -128,9 +128,12 @@ class Handlers:
         return (yield from self._relayed("SetPLMA", request, relayed, Response, interrupted))
 
     def _get_plma(self, request: es2.GetPlmaRequest, interrupted: Interrupted | None) -> Procedure[Response]:
-        relayed = es3.GetPlmaRequest(
-            call=request.call, m2m_sp_id=request.m2m_sp_id, profile_type=request.profile_type
-        )  # fmt: skip
+        relayed = es3.RelayedGetPlmaRequest(
+            call=request.call,
+            mno_id=request.call.requester,
+            m2m_sp_id=request.m2m_sp_id,
+            profile_type=request.profile_type,
+        )
         response = yield from self._relayed("GetPLMA", request, relayed, es3.GetPlmaResponse, interrupted)
         return replace(response, plma=tuple(each for each in response.plma if each.mno_id == request.call.requester))
 

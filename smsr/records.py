@@ -21,6 +21,7 @@ from smsr.api.messages import (
     ProfileDownloadCompletedRequest,
     RegisterEisRequest,
     RelayedGetOncRequest,
+    RelayedGetPlmaRequest,
     Response,
     SetOncRequest,
     SetPlmaRequest,
@@ -146,11 +147,10 @@ class Records:
 
     def get_plma(self, function: Function, request: GetPlmaRequest) -> GetPlmaResponse:
         """GetPLMA: an operator's own grants, on ES4 also those that were given to the requester."""
-        grants, requester = self._stores.grants, request.call.requester
-        found = grants.plma(m2m_sp_id=request.m2m_sp_id, profile_type=request.profile_type)
-        if function.interface is not Interface.ES3:
-            found = tuple(each for each in found if requester in (each.mno_id, each.m2m_sp_id))
-        return GetPlmaResponse(status=SUCCESS, plma=found)
+        asking = request.mno_id if isinstance(request, RelayedGetPlmaRequest) else request.call.requester
+        found = self._stores.grants.plma(m2m_sp_id=request.m2m_sp_id, profile_type=request.profile_type)
+        own = tuple(each for each in found if asking in (each.mno_id, each.m2m_sp_id))
+        return GetPlmaResponse(status=SUCCESS, plma=own)
 
     def set_onc(self, function: Function, request: SetOncRequest) -> Response:
         """SetONC: which notifications an operator does not want."""

@@ -189,7 +189,7 @@ _REQUESTS: Final = (
     _row(_ES3, "SetFallBackAttribute", _A, _PLATFORM, (m.ProfileRequest, m.CardResponse), LATER),
     _row(_ES3, "SetEmergencyProfileAttribute", _A, _PLATFORM, (m.ProfileRequest, m.CardResponse), LATER),
     _row(_ES3, "SetPLMA", _S, _PROFILE, (m.SetPlmaRequest, m.Response), LATER),
-    _row(_ES3, "GetPLMA", _S, _PROFILE, (m.GetPlmaRequest, m.GetPlmaResponse), LATER),
+    _row(_ES3, "GetPLMA", _S, _PROFILE, (m.RelayedGetPlmaRequest, m.GetPlmaResponse), LATER),
     _row(_ES3, "SetONC", _S, _PROFILE, (m.SetOncRequest, m.Response), LATER),
     _row(_ES3, "GetONC", _S, _PROFILE, (m.RelayedGetOncRequest, m.GetOncResponse), LATER),
     _row(_ES4, "GetEIS", _S, _PROFILE, (m.GetEisRequest, m.EisResponse)),

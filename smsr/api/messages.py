@@ -35,6 +35,7 @@ __all__ = [
     "ProfileRequest",
     "RegisterEisRequest",
     "RelayedGetOncRequest",
+    "RelayedGetPlmaRequest",
     "Request",
     "Response",
     "SendDataRequest",
@@ -203,6 +204,13 @@ class GetPlmaRequest(Request):
 
     m2m_sp_id: Oid | None = None
     profile_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayedGetPlmaRequest(GetPlmaRequest):
+    """ES3.GetPLMA: for which operator the SM-DP asks (U)."""
+
+    mno_id: Oid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,7 @@ BY_TYPE: Final[Mapping[type[Message], Rows]] = {
     ),
     m.SetPlmaRequest: (Field("Plma", "plma", _PLMA),),
     m.GetPlmaRequest: (Field("M2m-sp-id", "m2m_sp_id", OID, OPTIONAL), _TYPE),
+    m.RelayedGetPlmaRequest: (_MNO, Field("M2m-sp-id", "m2m_sp_id", OID, OPTIONAL), _TYPE),
     m.SetOncRequest: (Field("Onc", "onc", _ONC),),
     m.GetOncRequest: (_TYPE,),
     m.RelayedGetOncRequest: (_MNO, _TYPE),

@@ -175,6 +175,7 @@ _REQUESTS: Final[dict[type[Message], Values]] = {
     m.UpdateConnectivityParametersRequest: [{**_AT, "connectivity_parameters": b"\x84\x01\x00"}],
     m.SetPlmaRequest: [{"plma": _PLMA}],
     m.GetPlmaRequest: _PLMA_QUERIES,
+    m.RelayedGetPlmaRequest: [{**each, "mno_id": MNO_OID} for each in _PLMA_QUERIES],
     m.SetOncRequest: [{"onc": _ONC}],
     m.GetOncRequest: _ONC_QUERIES,
     m.RelayedGetOncRequest: [{**each, "mno_id": MNO_OID} for each in _ONC_QUERIES],
