@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import socket
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,11 @@ import pytest
 from click.testing import CliRunner
 
 from apdu.ids import Eid
+from smsr.api.json_codec import decode
+from smsr.api.messages import RegisterEisRequest
+from smsr.api.transport_keys import unwrap_keys
+from smsr.config import SmSrConfig, transport_keys
+from smsr.serving.config import load_config
 from tests.support.labcaller import lab_operator
 from tests.support.program import Program
 from tests.support.smsc import wait_for
@@ -25,6 +31,7 @@ from tools.lab.create import create
 from tools.lab.layout import HOST, Lab, open_lab
 from tools.lab.ports import taken
 from tools.lab.state import read_state
+from tools.subscription import read_file, read_profile
 
 _UP = 120
 _PARTS = {"smsc", "operator", "sm-sr", "sm-dp", "devices"}
@@ -158,6 +165,39 @@ def test_parts_that_are_killed_in_a_download_are_started_again_and_it_comes_to_i
         iccid = operator.end_of(accepted)
         assert operator.states(eid) == {lab.file.cards[1].iccid: "Disabled", str(iccid): "Enabled"}
         wait_for(lambda: str(iccid) in {each["iccid"] for each in devices(lab)}, 20)
+
+
+def secrets(lab: Lab) -> set[bytes]:
+    """Keys of cards and subscribers, codes, master and transport keys."""
+    found = {each for package in lab.packages() for each in read_profile(read_file(package)).secrets}
+    (transport,) = transport_keys(load_config(lab.sm_sr, SmSrConfig).partner, lab.path).values()
+    found.add(transport.reveal())
+    for card in lab.file.cards:
+        eis = unwrap_keys(decode(RegisterEisRequest, lab.registration(card.eid).read_bytes()).eis, transport)
+        values = [key.value for keyset in eis.isd_r.keysets for key in keyset.keys]
+        found |= {value.reveal() for value in values if value is not None}
+        keys = lab.image(card.eid).with_suffix(".keys").read_text("ascii").strip().split(":")
+        found |= set(map(bytes.fromhex, keys))
+    found |= {bytes.fromhex((lab.path / name).read_text("ascii")) for name in ("smsr.master", "smdp.master")}
+    return {each for each in found if len(set(each)) > 3}
+
+
+def test_no_secret_is_in_logs_states_or_databases(up: tuple[Lab, Program]) -> None:
+    """After the tests before: not raw, not in hexadecimal, not in base64."""
+    lab, running = up
+    hidden = secrets(lab)
+    assert len(hidden) > 80
+    files = [path for pattern in ("log/*.log", "run/*.json", "*.jsonl", "*.db*") for path in lab.path.glob(pattern)]
+    assert len(files) > 10
+    texts = [path.read_bytes() for path in files] + [running.text.encode()]
+    for data in texts:
+        lower = data.lower()
+        for secret in hidden:
+            assert secret not in data
+            assert secret.hex().encode() not in lower
+            assert b64encode(secret)[: len(secret) // 3 * 4] not in data
+    (path,) = [path for path in files if path.name == "sm-dp.log"]
+    assert b"ES2.DownloadProfile" in path.read_bytes()  # what is looked through is what was written
 
 
 def test_a_lab_that_is_up_is_not_started_twice(up: tuple[Lab, Program]) -> None:
