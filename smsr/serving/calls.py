@@ -246,6 +246,7 @@ _COUNT_OPEN: Final = select(func.count()).select_from(
 )
 _EARLIER: Final = CALL.alias()
 _HELD: Final = CARD_LOCK.alias()
+# With a call that another process is just claiming those behind it are passed over, too: it would get none of them.
 _NEXT: Final = (
     select(CALL)
     .where(

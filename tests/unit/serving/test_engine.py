@@ -409,6 +409,20 @@ def test_the_calls_of_a_dead_process_are_taken_up_where_they_were(make: MakeToy,
     assert steps.begun == []
 
 
+def test_a_call_that_was_interrupted_goes_on_after_its_deadline(make: MakeToy, clock: Time) -> None:
+    live = ByHand()
+    first, second = make(ByHand()), make(live)
+    operation = _accept(first, request(period=10))
+    first.work()
+    clock.now += 31
+    second.work()
+    live.end(Outcome(True))
+    _run(second, live)
+    response = _now(second, operation).response
+    assert response is not None
+    assert response.status.is_success  # whatever the card was told, it is asked
+
+
 def test_a_process_that_lost_its_lease_writes_nothing(make: MakeToy, clock: Time) -> None:
     slow, live = ByHand(), ByHand()
     first, second = make(slow), make(live)

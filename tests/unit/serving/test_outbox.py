@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from apdu.errors import M2mError
 from smsr.api.messages import CardResponse
 from smsr.api.notifications import RelayedProfileNotification
 from smsr.api.status import SUCCESS
@@ -162,6 +163,20 @@ def test_one_that_another_process_was_sending_when_it_died_is_sent(toy: Toy, clo
     assert not toy.outbox.deliver_one(inbox)
     clock.now += 121
     assert toy.outbox.deliver_one(inbox)
+
+
+def test_a_slow_sender_does_not_undo_what_another_one_found(toy: Toy, database: Database, clock: Time) -> None:
+    class Slow(Inbox):
+        def deliver(self, entry: Entry) -> None:
+            clock.now += 121
+            assert toy.outbox.deliver_one(quick)
+            raise M2mError("too late")
+
+    toy.outbox.notify(PEER, ENABLED, TOLD)
+    quick = Inbox()
+    assert toy.outbox.deliver_one(Slow())
+    assert _state(database) == ("sent", 2, None)
+    assert len(quick.taken) == 1
 
 
 # --- threads
