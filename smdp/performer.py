@@ -66,7 +66,7 @@ class Patience(NamedTuple):
     synchronous: float = 60.0
     asynchronous: float = 3600.0
     """To this comes the call's own ValidityPeriod."""
-    first_look: float = 0.5
+    first_look: float = 5.0
     """The next one after twice the time, and so on."""
     last_look: float = 60.0
     """No longer than this between two looks."""

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import BindParameter, Executable, bindparam, select, update
 
 from apdu.errors import SecurityError
 from apdu.ids import Iccid
@@ -22,6 +22,30 @@ __all__ = ["SqlProfileStore"]
 
 _BATCH: Final = 500
 
+_THIS: Final[BindParameter[str]] = bindparam("this")
+_GET: Final = select(PROFILE.c.document).where(PROFILE.c.iccid == _THIS)
+_PACKAGE: Final = select(PACKAGE.c.sealed).where(PACKAGE.c.content == _THIS)
+_HAS_PACKAGE: Final = select(PACKAGE.c.content).where(PACKAGE.c.content == _THIS)
+_SWAP: Final = (
+    update(PROFILE)
+    .where(PROFILE.c.iccid == _THIS, PROFILE.c.document == bindparam("before"))
+    .values({column: bindparam(f"to_{column.name}") for column in PROFILE.c if column is not PROFILE.c.iccid})
+)
+_FREE: Final = (
+    select(PROFILE.c.document)
+    .where(
+        PROFILE.c.type_key == bindparam("of_type"),
+        PROFILE.c.state == StockState.AVAILABLE.value,
+        PROFILE.c.mno_id == bindparam("of_mno"),
+    )
+    .order_by(PROFILE.c.iccid)
+    .limit(1)
+)
+_OWNERS: Final = select(PROFILE.c.mno_id).where(PROFILE.c.type_key == _THIS).distinct()
+_AFTER: Final = (
+    select(PROFILE.c.iccid, PROFILE.c.document).where(PROFILE.c.iccid > _THIS).order_by(PROFILE.c.iccid).limit(_BATCH)
+)
+
 
 class SqlProfileStore:
     """Profiles by ICCID."""
@@ -29,30 +53,30 @@ class SqlProfileStore:
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
         self._sealer = sealer
+        self._add = database.insert(PROFILE).on_conflict_do_nothing().returning(PROFILE.c.iccid)
+        self._add_package = database.insert(PACKAGE).on_conflict_do_nothing()
 
     def add(self, profile: StoredProfile, package: bytes) -> bool:
         """Keep a new profile; False, and nothing changed, when its ICCID is there already."""
-        new = self._database.insert(PROFILE).values(iccid=str(profile.iccid), **_values(profile))
         with self._database.unit() as connection:
             if self.get(profile.iccid) is not None:
                 return False
             if profile.content != content_hash(package):
                 raise ValueError(f"profile {profile.iccid} names another package")
-            known = select(PACKAGE.c.content).where(PACKAGE.c.content == profile.content)
-            if connection.execute(known).first() is None:
+            if connection.execute(_HAS_PACKAGE, {"this": profile.content}).first() is None:
                 sealed = self._sealer.seal(package, profile.content.encode())
-                statement = self._database.insert(PACKAGE).values(content=profile.content, sealed=sealed)
-                connection.execute(statement.on_conflict_do_nothing())
-            return connection.execute(new.on_conflict_do_nothing().returning(PROFILE.c.iccid)).first() is not None
+                connection.execute(self._add_package, {"content": profile.content, "sealed": sealed})
+            row = {"iccid": str(profile.iccid), **_values(profile)}
+            return connection.execute(self._add, row).first() is not None
 
     def get(self, iccid: Iccid) -> StoredProfile | None:
         """A profile as it is now."""
-        return self._first(select(PROFILE.c.document).where(PROFILE.c.iccid == str(iccid)))
+        return self._first(_GET, {"this": str(iccid)})
 
     def package(self, content: str) -> bytes:
         """A package; KeyError when there is none, SecurityError when it was tampered with."""
         with self._database.reading() as connection:
-            sealed = connection.execute(select(PACKAGE.c.sealed).where(PACKAGE.c.content == content)).scalar()
+            sealed = connection.execute(_PACKAGE, {"this": content}).scalar()
         if sealed is None:
             raise KeyError(content)
         package = self._sealer.open(sealed, content.encode())
@@ -62,41 +86,35 @@ class SqlProfileStore:
 
     def swap(self, before: StoredProfile, after: StoredProfile) -> bool:
         """Put `after` where `before` is; False, and nothing changed, when it is not like this any more."""
-        same = (PROFILE.c.iccid == str(before.iccid), PROFILE.c.document == encode(before).decode())
+        same = {"this": str(before.iccid), "before": encode(before).decode()}
+        changed = {f"to_{name}": value for name, value in _values(after).items()}
         with self._database.unit() as connection:
-            return connection.execute(update(PROFILE).where(*same).values(_values(after))).rowcount == 1
+            return connection.execute(_SWAP, {**changed, **same}).rowcount == 1
 
     def find_available(self, profile_type: str, mno_id: Oid) -> StoredProfile | None:
         """Any available profile of this type and owner."""
-        free = (
-            PROFILE.c.type_key == key_of(profile_type),
-            PROFILE.c.state == str(StockState.AVAILABLE),
-            PROFILE.c.mno_id == str(mno_id),
-        )
-        return self._first(select(PROFILE.c.document).where(*free).order_by(PROFILE.c.iccid).limit(1))
+        return self._first(_FREE, {"of_type": key_of(profile_type), "of_mno": str(mno_id)})
 
     def owners(self, profile_type: str) -> frozenset[Oid]:
         """Who has profiles of this type, in whatever state."""
-        query = select(PROFILE.c.mno_id).where(PROFILE.c.type_key == key_of(profile_type)).distinct()
         with self._database.reading() as connection:
-            return frozenset(map(Oid, connection.execute(query).scalars()))
+            return frozenset(map(Oid, connection.execute(_OWNERS, {"this": key_of(profile_type)}).scalars()))
 
     def __iter__(self) -> Iterator[StoredProfile]:
         """All of them, in the order of their ICCIDs."""
         last = ""
         while True:
-            query = select(PROFILE.c.iccid, PROFILE.c.document).where(PROFILE.c.iccid > last)
             with self._database.reading() as connection:
-                rows = connection.execute(query.order_by(PROFILE.c.iccid).limit(_BATCH)).all()
+                rows = connection.execute(_AFTER, {"this": last}).all()
             if not rows:
                 return
             for _, document in rows:
                 yield decode(StoredProfile, document.encode())
             last = rows[-1].iccid
 
-    def _first(self, query: Select[Any]) -> StoredProfile | None:
+    def _first(self, query: Executable, asked: dict[str, str]) -> StoredProfile | None:
         with self._database.reading() as connection:
-            document = connection.execute(query).scalar()
+            document = connection.execute(query, asked).scalar()
         return None if document is None else decode(StoredProfile, document.encode())
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from apdu.ids import Aid, Eid
 from apdu.keys.secret import KeySet, KeyType, SecretKey
@@ -18,6 +18,13 @@ from smsr.serving.database import Database
 __all__ = ["SqlInbox", "SqlKeyStore"]
 
 _KIDS: Final = {1: "enc", 2: "mac", 3: "dek"}
+
+_OF_ISD_P: Final = (KEY_SET.c.eid == bindparam("of_eid"), KEY_SET.c.isd_p == bindparam("of_isd_p"))
+_THIS: Final = (*_OF_ISD_P, KEY_SET.c.kvn == bindparam("of_kvn"))
+_GET: Final = select(KEY_SET).where(*_THIS)
+_ADD: Final = insert(KEY_SET)
+_REMOVE: Final = delete(KEY_SET).where(*_THIS)
+_FORGET: Final = delete(KEY_SET).where(*_OF_ISD_P)
 
 
 class SqlKeyStore:
@@ -44,15 +51,14 @@ class SqlKeyStore:
                 }
             )
         with self._database.unit() as connection:
-            here = (KEY_SET.c.eid == str(eid), KEY_SET.c.isd_p == str(isd_p), KEY_SET.c.kvn == keys.kvn)
-            connection.execute(delete(KEY_SET).where(*here))
-            connection.execute(insert(KEY_SET), rows)
+            connection.execute(_REMOVE, {"of_eid": str(eid), "of_isd_p": str(isd_p), "of_kvn": keys.kvn})
+            connection.execute(_ADD, rows)
 
     def get(self, eid: Eid, isd_p: Aid, kvn: int) -> KeySet | None:
         """Find one; SecurityError when it was tampered with."""
-        here = (KEY_SET.c.eid == str(eid), KEY_SET.c.isd_p == str(isd_p), KEY_SET.c.kvn == kvn)
+        here = {"of_eid": str(eid), "of_isd_p": str(isd_p), "of_kvn": kvn}
         with self._database.reading() as connection:
-            rows = connection.execute(select(KEY_SET).where(*here)).mappings().all()
+            rows = connection.execute(_GET, here).mappings().all()
         if len(rows) != len(_KIDS):
             return None
         found = {}
@@ -65,7 +71,7 @@ class SqlKeyStore:
     def forget(self, eid: Eid, isd_p: Aid) -> None:
         """The ISD-P is gone."""
         with self._database.unit() as connection:
-            connection.execute(delete(KEY_SET).where(KEY_SET.c.eid == str(eid), KEY_SET.c.isd_p == str(isd_p)))
+            connection.execute(_FORGET, {"of_eid": str(eid), "of_isd_p": str(isd_p)})
 
 
 def _place(eid: Eid, isd_p: Aid, kvn: int, kid: int, type: KeyType) -> bytes:
@@ -78,9 +84,9 @@ class SqlInbox:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
+        self._add = database.insert(SEEN).on_conflict_do_nothing().returning(SEEN.c.key)
 
     def first(self, key: str) -> bool:
         """True the first time that a key is seen; not remembered when the unit of work is not kept."""
-        statement = self._database.insert(SEEN).values(key=key_of(key), at=self._clock())
         with self._database.unit() as connection:
-            return connection.execute(statement.on_conflict_do_nothing().returning(SEEN.c.key)).first() is not None
+            return connection.execute(self._add, {"key": key_of(key), "at": self._clock()}).first() is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, RowMapping, bindparam, delete, insert, select, update
 
 from apdu.errors import EncodeError, SecurityError
 from apdu.ids import Eid, Iccid
@@ -27,6 +27,35 @@ _TRAIL: Final = 1000
 _CACHED: Final = 1024
 _BATCH: Final = 500
 _START: Final = b""
+
+# Statements are built once: building one takes longer than executing it.
+
+_THIS: Final[BindParameter[str]] = bindparam("this")
+_GET: Final = select(EIS).where(EIS.c.eid == _THIS)
+_REPLACE: Final = (
+    update(EIS)
+    .where(EIS.c.eid == _THIS, EIS.c.version == bindparam("before"))
+    .values({column: bindparam(f"to_{column.name}") for column in EIS.c if column is not EIS.c.eid})
+)
+_TRAIL_BEGUN: Final = (
+    update(EIS).where(EIS.c.eid == _THIS).values(audit_count=bindparam("count"), audit_head=bindparam("head"))
+)
+_AFTER: Final = select(EIS.c.eid).where(EIS.c.eid > _THIS).order_by(EIS.c.eid).limit(_BATCH)
+_OWNER: Final = select(EIS_PROFILE.c.eid).where(EIS_PROFILE.c.iccid == _THIS)
+_ADD_PROFILE: Final = insert(EIS_PROFILE)
+_REMOVE_PROFILE: Final = delete(EIS_PROFILE).where(EIS_PROFILE.c.iccid == _THIS)
+_KEYS: Final = select(EIS_KEY).where(EIS_KEY.c.eid == _THIS)
+_ADD_KEY: Final = insert(EIS_KEY)
+_REMOVE_KEY: Final = delete(EIS_KEY).where(
+    EIS_KEY.c.eid == _THIS,
+    EIS_KEY.c.kvn == bindparam("of_kvn"),
+    EIS_KEY.c.kid == bindparam("of_kid"),
+    EIS_KEY.c.type == bindparam("of_type"),
+)
+_RECORDS: Final = (
+    select(AUDIT).where(AUDIT.c.eid == _THIS, AUDIT.c.number > bindparam("after")).order_by(AUDIT.c.number)
+)
+_ADD_RECORD: Final = insert(AUDIT)
 
 Place = tuple[int, int, int]  # KVN, KID, type
 
@@ -48,6 +77,7 @@ class SqlEisStore:
         self._database = database
         self._sealer = sealer
         self._cache: Cache[Eid, _Kept] = Cache(_CACHED)
+        self._add = database.insert(EIS).on_conflict_do_nothing(index_elements=[EIS.c.eid]).returning(EIS.c.eid)
 
     def get(self, eid: Eid) -> Eis | None:
         """The set of a card; SecurityError when one of its keys was tampered with."""
@@ -59,15 +89,13 @@ class SqlEisStore:
         """Keep a new set; False, and nothing changed, when its EID is there already."""
         row = {"eid": str(eis.eid), "version": 1, "audit_count": 0, "audit_head": _START, **_values(eis)}
         with self._database.unit() as connection:
-            statement = self._database.insert(EIS).values(row).on_conflict_do_nothing(index_elements=[EIS.c.eid])
-            if connection.execute(statement.returning(EIS.c.eid)).first() is None:
+            if connection.execute(self._add, row).first() is None:
                 return False
             self._write_profiles(connection, eis.eid, set(), _iccids(eis))
             self._write_keys(connection, eis.eid, {}, _keys(eis))
             if eis.audit_trail:
                 count, head = self._chain(connection, eis.eid, 0, _START, eis.audit_trail)
-                values = {"audit_count": count, "audit_head": head}
-                connection.execute(update(EIS).where(EIS.c.eid == str(eis.eid)).values(values))
+                connection.execute(_TRAIL_BEGUN, {"this": str(eis.eid), "count": count, "head": head})
         return True
 
     def put(self, eis: Eis) -> None:
@@ -82,8 +110,9 @@ class SqlEisStore:
             trail = (*kept.eis.audit_trail, *news)[-_TRAIL:]
             after = _Kept(kept.version + 1, replace(eis, audit_trail=trail), count, head)
             values = {"version": after.version, "audit_count": count, "audit_head": head, **_values(eis)}
-            same = (EIS.c.eid == str(eis.eid), EIS.c.version == kept.version)
-            if connection.execute(update(EIS).where(*same).values(values)).rowcount != 1:
+            changed = {f"to_{name}": value for name, value in values.items()}
+            same = {"this": str(eis.eid), "before": kept.version}
+            if connection.execute(_REPLACE, {**changed, **same}).rowcount != 1:
                 raise Stale(f"the EIS of {eis.eid}")
             self._write_profiles(connection, eis.eid, _iccids(kept.eis), _iccids(eis))
             self._write_keys(connection, eis.eid, _keys(kept.eis), _keys(eis))
@@ -92,18 +121,16 @@ class SqlEisStore:
 
     def owner_of(self, iccid: Iccid) -> Eid | None:
         """The card that a profile is on."""
-        query = select(EIS_PROFILE.c.eid).where(EIS_PROFILE.c.iccid == str(iccid))
         with self._database.reading() as connection:
-            found = connection.execute(query).scalar()
+            found = connection.execute(_OWNER, {"this": str(iccid)}).scalar()
         return None if found is None else Eid.from_string(found)
 
     def __iter__(self) -> Iterator[Eis]:
         """All of them, in the order of their EIDs; each as it is when it is reached."""
         last = ""
         while True:
-            query = select(EIS.c.eid).where(EIS.c.eid > last).order_by(EIS.c.eid).limit(_BATCH)
             with self._database.reading() as connection:
-                eids = connection.execute(query).scalars().all()
+                eids = connection.execute(_AFTER, {"this": last}).scalars().all()
             if not eids:
                 return
             for last in eids:
@@ -116,11 +143,10 @@ class SqlEisStore:
         A record that was changed, removed, added or moved breaks the chain there; one removed at the end is missed.
         """
         with self._database.reading() as connection:
-            row = connection.execute(select(EIS).where(EIS.c.eid == str(eid))).mappings().first()
+            row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
             if row is None:
                 raise KeyError(eid)
-            query = select(AUDIT).where(AUDIT.c.eid == str(eid)).order_by(AUDIT.c.number)
-            records = connection.execute(query).mappings().all()
+            records = connection.execute(_RECORDS, {"this": str(eid), "after": 0}).mappings().all()
         chain, number = _START, 0
         for number, record in enumerate(records, 1):
             chain = self._sealer.chain(chain, _link(eid, number, record["record"]))
@@ -133,7 +159,7 @@ class SqlEisStore:
     # --- reading
 
     def _read(self, connection: Connection, eid: Eid) -> _Kept | None:
-        row = connection.execute(select(EIS).where(EIS.c.eid == str(eid))).mappings().first()
+        row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
         if row is None:
             return None
         noted = self._database.noted
@@ -150,24 +176,23 @@ class SqlEisStore:
     def _decoded(self, connection: Connection, eid: Eid, row: RowMapping) -> _Kept:
         eis = decode(Eis, row["document"].encode())
         keys: dict[tuple[int, int], SecretKey] = {}
-        for each in connection.execute(select(EIS_KEY).where(EIS_KEY.c.eid == row["eid"])).mappings():
+        for each in connection.execute(_KEYS, {"this": row["eid"]}).mappings():
             place = (each["kvn"], each["kid"], each["type"])
             keys[place[:2]] = SecretKey(self._sealer.open(each["sealed"], _place(eid, place)), KeyType(each["type"]))
         trail: tuple[AuditRecord, ...] = ()
         if row["audit_count"]:
-            first = row["audit_count"] - _TRAIL
-            query = select(AUDIT.c.record).where(AUDIT.c.eid == row["eid"], AUDIT.c.number > first)
-            records = connection.execute(query.order_by(AUDIT.c.number)).scalars()
-            trail = tuple(decode(AuditRecord, record.encode()) for record in records)
+            asked = {"this": row["eid"], "after": row["audit_count"] - _TRAIL}
+            records = connection.execute(_RECORDS, asked).mappings()
+            trail = tuple(decode(AuditRecord, each["record"].encode()) for each in records)
         return _Kept(row["version"], _with_keys(eis, keys, trail), row["audit_count"], row["audit_head"])
 
     # --- writing
 
     def _write_profiles(self, connection: Connection, eid: Eid, before: set[str], after: set[str]) -> None:
         if gone := before - after:
-            connection.execute(delete(EIS_PROFILE).where(EIS_PROFILE.c.iccid.in_(gone)))
+            connection.execute(_REMOVE_PROFILE, [{"this": iccid} for iccid in sorted(gone)])
         if new := after - before:
-            connection.execute(insert(EIS_PROFILE), [{"iccid": iccid, "eid": str(eid)} for iccid in sorted(new)])
+            connection.execute(_ADD_PROFILE, [{"iccid": iccid, "eid": str(eid)} for iccid in sorted(new)])
 
     def _write_keys(
         self, connection: Connection, eid: Eid, before: Mapping[Place, SecretKey], after: Mapping[Place, SecretKey]
@@ -175,8 +200,8 @@ class SqlEisStore:
         for place in before:
             if place not in after or after[place] != before[place]:
                 kvn, kid, type = place
-                where = (EIS_KEY.c.eid == str(eid), EIS_KEY.c.kvn == kvn, EIS_KEY.c.kid == kid, EIS_KEY.c.type == type)
-                connection.execute(delete(EIS_KEY).where(*where))
+                asked = {"this": str(eid), "of_kvn": kvn, "of_kid": kid, "of_type": type}
+                connection.execute(_REMOVE_KEY, asked)
         rows = [
             {
                 "eid": str(eid),
@@ -189,7 +214,7 @@ class SqlEisStore:
             if place not in before or before[place] != key
         ]
         if rows:
-            connection.execute(insert(EIS_KEY), rows)
+            connection.execute(_ADD_KEY, rows)
 
     def _chain(
         self, connection: Connection, eid: Eid, count: int, head: bytes, records: Iterable[AuditRecord]
@@ -201,7 +226,7 @@ class SqlEisStore:
             head = self._sealer.chain(head, _link(eid, count, text))
             rows.append({"eid": str(eid), "number": count, "record": text, "chain": head})
         if rows:
-            connection.execute(insert(AUDIT), rows)
+            connection.execute(_ADD_RECORD, rows)
         return count, head
 
 

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Final
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Executable, Table, bindparam, delete, select
 
 from apdu.ids import Eid, Iccid
 from smsr.api.grants import Onc, Plma
@@ -20,11 +21,17 @@ from smsr.serving.database import Database
 __all__ = ["SqlGrantStore", "SqlProcedureStore"]
 
 
+_GET: Final = select(OPEN_PROCEDURE).where(OPEN_PROCEDURE.c.eid == bindparam("this"))
+_REMOVE: Final = delete(OPEN_PROCEDURE).where(OPEN_PROCEDURE.c.eid == bindparam("this"))
+
+
 class SqlGrantStore:
     """PLMA and ONC."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._set_plma = _replacing(database, PLMA)
+        self._set_onc = _replacing(database, ONC)
 
     def set_plma(self, plma: Plma) -> None:
         """Keep a grant, in the place of the one for the same three."""
@@ -35,7 +42,8 @@ class SqlGrantStore:
             "profile_type": plma.profile_type,
             "document": encode(plma).decode(),
         }
-        _replace(self._database, PLMA, values)
+        with self._database.unit() as connection:
+            connection.execute(self._set_plma, values)
 
     def plma(self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = "") -> tuple[Plma, ...]:
         """The grants that fit; what is not named is any."""
@@ -50,7 +58,8 @@ class SqlGrantStore:
             "profile_type": onc.profile_type,
             "document": encode(onc).decode(),
         }
-        _replace(self._database, ONC, values)
+        with self._database.unit() as connection:
+            connection.execute(self._set_onc, values)
 
     def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Onc, ...]:
         """The configurations of an operator that fit; no type is any."""
@@ -63,12 +72,12 @@ class SqlProcedureStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._put = _replacing(database, OPEN_PROCEDURE)
 
     def get(self, eid: Eid) -> OpenProcedure | None:
         """That of a card."""
-        query = select(OPEN_PROCEDURE).where(OPEN_PROCEDURE.c.eid == str(eid))
         with self._database.reading() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
         if row is None:
             return None
         iccid = None if row["iccid"] is None else Iccid.from_string(row["iccid"])
@@ -83,22 +92,30 @@ class SqlProcedureStore:
             "deadline": procedure.deadline,
             "chain": procedure.chain,
         }
-        _replace(self._database, OPEN_PROCEDURE, values)
+        with self._database.unit() as connection:
+            connection.execute(self._put, values)
 
     def remove(self, eid: Eid) -> None:
         """It is over; nothing happens when there is none."""
         with self._database.unit() as connection:
-            connection.execute(delete(OPEN_PROCEDURE).where(OPEN_PROCEDURE.c.eid == str(eid)))
+            connection.execute(_REMOVE, {"this": str(eid)})
 
 
-def _replace(database: Database, table: Table, values: dict[str, Any]) -> None:
-    statement = database.insert(table).values(values)
-    with database.unit() as connection:
-        connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values))
+def _replacing(database: Database, table: Table) -> Executable:
+    """Keep a row, in the place of the one with its key."""
+    new = database.insert(table)
+    changed = {column.name: column for column in new.excluded if column.name not in table.primary_key}
+    return new.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+
+
+@cache
+def _finding(table: Table, named: tuple[str, ...], order: tuple[str, ...]) -> Executable:
+    where = [table.c[name] == bindparam(f"of_{name}") for name in named]
+    return select(table.c.document).where(*where).order_by(*(table.c[name] for name in order))
 
 
 def _find(database: Database, table: Table, named: Mapping[str, str | None]) -> list[str]:
-    where = [table.c[name] == str(value) for name, value in named.items() if value]
-    order = [table.c[name] for name in named]
+    asked = {name: str(value) for name, value in named.items() if value}
+    query = _finding(table, tuple(asked), tuple(named))
     with database.reading() as connection:
-        return list(connection.execute(select(table.c.document).where(*where).order_by(*order)).scalars())
+        return list(connection.execute(query, {f"of_{name}": value for name, value in asked.items()}).scalars())

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from smsr.api.functions import Function
 from smsr.api.json_codec import decode, encode
@@ -20,6 +20,8 @@ __all__ = ["Answers"]
 
 R = TypeVar("R", bound=Response)
 
+_FIND: Final = select(ANSWER.c.response).where(ANSWER.c.key == bindparam("wanted"))
+
 
 class Answers:
     """The table of answers. The first to one message is kept, a repeated one changes nothing."""
@@ -27,6 +29,7 @@ class Answers:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
+        self._keep = database.insert(ANSWER).on_conflict_do_nothing().returning(ANSWER.c.key)
 
     def keep(self, function: Function, response: Response, sender: Oid, relates_to: str) -> bool:
         """Keep an answer; False when there is one already."""
@@ -39,12 +42,10 @@ class Answers:
             "received": self._clock(),
         }
         with self._database.unit() as connection:
-            statement = self._database.insert(ANSWER).values(values).on_conflict_do_nothing().returning(ANSWER.c.key)
-            return connection.execute(statement).first() is not None
+            return connection.execute(self._keep, values).first() is not None
 
     def find(self, kind: type[R], sender: Oid, relates_to: str) -> R | None:
         """The answer of one server to one message."""
-        query = select(ANSWER.c.response).where(ANSWER.c.key == key_of(sender, relates_to))
         with self._database.reading() as connection:
-            written = connection.execute(query).scalar()
+            written = connection.execute(_FIND, {"wanted": key_of(sender, relates_to)}).scalar()
         return None if written is None else decode(kind, written.encode())

@@ -180,17 +180,22 @@ class Calls:
         """Keep a card from being claimed until this unit ends; False when a call has it."""
         return self._take(self._lock_free, card=card, call=None, lease_until=_FREE) is not None
 
+    def waiting(self, now: float) -> bool:
+        """Whether there is a call that can be claimed; keeps nobody from writing."""
+        return self._one(_NEXT, now=now) is not None
+
     def claim(self, now: float, lease_until: float) -> Claim | None:
         """The oldest call that can run: the first of its card that is not done, and no process holds it."""
-        call = self._one(_NEXT, now=now)
-        if call is None:
-            return None
-        number = call.row["number"]
-        token = self._take(self._lock, card=call.row["card"], call=number, lease_until=lease_until, now=now)
-        if token is None:
-            return None  # another process was faster; PostgreSQL shows that only now
-        self._execute(_CLAIMED, of=call)
-        return Claim(call, token)
+        call = self._one(_CLAIM, now=now)
+        return None if call is None else self._claimed(call, now, lease_until)
+
+    def claim_this(self, call: StoredCall, now: float, lease_until: float) -> Claim | None:
+        """A call that was accepted in this unit, unless something else of its card is under way."""
+        return None if self.others(call) else self._claimed(call, now, lease_until)
+
+    def others(self, call: StoredCall) -> bool:
+        """Whether its card has further calls that are not done."""
+        return self._one(_OTHER, card=call.row["card"], number=call.row["number"]) is not None
 
     def hold(self, claim: Claim, lease_until: float) -> None:
         """Make sure that the call may still run, until this unit ends and longer; Lost."""
@@ -213,6 +218,14 @@ class Calls:
         self._execute(_UNLOCK, of=claim)
 
     # ---
+
+    def _claimed(self, call: StoredCall, now: float, lease_until: float) -> Claim | None:
+        number = call.row["number"]
+        token = self._take(self._lock, card=call.row["card"], call=number, lease_until=lease_until, now=now)
+        if token is None:
+            return None  # another process was faster; PostgreSQL shows that only now
+        self._execute(_CLAIMED, of=call)
+        return Claim(call, token)
 
     def _take(self, statement: Executable, **values: Any) -> int | None:
         with self._database.unit() as connection:
@@ -256,7 +269,10 @@ _NEXT: Final = (
     )
     .order_by(CALL.c.number)
     .limit(1)
-    .with_for_update(of=CALL, skip_locked=True)
+)
+_CLAIM: Final = _NEXT.with_for_update(of=CALL, skip_locked=True)
+_OTHER: Final = (
+    select(CALL).where(_OPEN, CALL.c.card == bindparam("card"), CALL.c.number != bindparam("number")).limit(1)
 )
 _THIS_CALL: Final = CALL.c.number == bindparam("of_number")
 _CLAIMED: Final = update(CALL).where(_THIS_CALL).values(state=str(OperationState.RUNNING), attempts=CALL.c.attempts + 1)

@@ -81,7 +81,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The environment variable with the token's PIN."""
     callbacks: tuple[str, ...] = ()
     """Addresses that callbacks may go to besides those of partners."""
-    workers: Positive = 2
+    workers: Positive = 8
     max_queue: Positive = 1000
     """Calls that wait or run; more are told to come again."""
     rate: Positive = 500

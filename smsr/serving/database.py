@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
 from apdu.errors import LocalProtocolError, M2mError
+from smsr.serving.groups import Groups
 
 __all__ = ["Database", "DatabaseError", "Stale"]
 
@@ -40,6 +41,10 @@ class Stale(Exception):
     """What was read in this unit of work was changed by another one meanwhile; nothing of this unit is kept."""
 
 
+class _Discarded(Exception):
+    """What was written is not to be kept."""
+
+
 class Database:
     """Connections, and the unit of work of each thread."""
 
@@ -53,10 +58,10 @@ class Database:
         backend = self._url.get_backend_name()
         if backend == "sqlite":
             self._engine = _sqlite(self._url.database, connections)
-            self._writing: Any = threading.Lock()  # waiting here is fairer, and faster, than SQLite's polling
+            self._transaction: Callable[[bool], AbstractContextManager[Connection]] = Groups(self._writer).unit
         elif backend == "postgresql":
             self._engine = _postgresql(self._url, connections)
-            self._writing = nullcontext()
+            self._transaction = self._alone
         else:
             raise DatabaseError(f"a database of kind {backend!r}: take sqlite or postgresql")
         self.is_sqlite: Final = backend == "sqlite"
@@ -74,12 +79,7 @@ class Database:
                 raise LocalProtocolError("a unit of work that only reads cannot write")
             yield current
             return
-        with (
-            self._writing,
-            self._opened(**{_LAZY: not durable}) as connection,
-            connection.begin(),
-            self._bound(connection),
-        ):
+        with self._transaction(durable) as connection, self._bound(connection):
             yield connection
             after = self._local.after
         for call in after:
@@ -97,12 +97,9 @@ class Database:
     @contextmanager
     def discarded(self) -> Iterator[None]:
         """Nothing that is written in here is kept."""
-        with self._writing, self._engine.connect() as connection, connection.begin() as transaction:
-            try:
-                with self._bound(connection):
-                    yield
-            finally:
-                transaction.rollback()
+        with suppress(_Discarded), self._transaction(False) as connection, self._bound(connection):
+            yield
+            raise _Discarded
 
     @property
     def noted(self) -> dict[Any, Any]:
@@ -120,6 +117,14 @@ class Database:
             call()
         elif call not in self._local.after:
             self._local.after.append(call)
+
+    def _writer(self, durable: bool) -> Connection:
+        return self._opened(**{_LAZY: not durable})
+
+    @contextmanager
+    def _alone(self, durable: bool) -> Iterator[Connection]:
+        with self._writer(durable) as connection, connection.begin():
+            yield connection
 
     def _opened(self, **options: bool) -> Connection:
         return self._engine.connect().execution_options(**options)

@@ -138,7 +138,7 @@ class Engine:
             if self._calls.open(self._settings.max_queue) >= self._settings.max_queue:
                 raise Overloaded(f"{self._settings.max_queue} calls are under way", self._settings.retry_after)
             now = self._clock()
-            operation = self._calls.add(
+            stored = self._calls.add(
                 function,
                 request,
                 request=encode(request).decode(),
@@ -146,9 +146,9 @@ class Engine:
                 accepted=now,
                 deadline=_deadline(request, now),
                 state=OperationState.ACCEPTED,
-            ).operation
-            self._database.after(self.worker.wake)
-        return operation
+            )
+            self.worker.accepted(stored)
+        return stored.operation
 
     # --- synchronous
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Final, Protocol
 
-from sqlalchemy import RowMapping, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
 
 from apdu.errors import M2mError
 from smsr.api.functions import Function
@@ -26,11 +26,13 @@ from smsr.serving.database import Database
 from smsr.serving.service import ReplyTo
 from smsr.serving.tables import OUTBOX
 
-__all__ = ["Backoff", "Entry", "EntryKind", "EntryState", "MemoryOutbox", "Outbox", "Sender", "SqlOutbox"]
+__all__ = ["Backoff", "Begun", "Entry", "EntryKind", "EntryState", "MemoryOutbox", "Outbox", "Sender", "SqlOutbox"]
 
 _LOG: Final = logging.getLogger(__name__)
 _SENDING: Final = 120.0
 """Seconds that sending may take; afterwards another process tries."""
+_HEAD_START: Final = 5.0
+"""Seconds in which the process that has kept an entry sends it, without asking the database for it."""
 _MAX_ERROR: Final = 500
 _WAITING: Final = OUTBOX.c.state == literal_column("'waiting'")
 """In the text of statements: for a parameter SQLite would not use the index of waiting entries."""
@@ -88,6 +90,10 @@ class Entry:
     """The operation that a callback ends."""
 
 
+Begun = Mapping[str, Any]
+"""A row of an entry that is being sent."""
+
+
 class Sender(Protocol):
     """The way to other servers."""
 
@@ -123,8 +129,8 @@ class SqlOutbox:
         self._functions = {str(function): function for function in functions}
         self._clock = clock
         self._backoff = backoff
-        self.wake: Callable[[], None] = lambda: None
-        """Called when there is something to send."""
+        self.begun: Callable[[Begun], None] | None = None
+        """Called with what was kept, for `deliver`, where threads of this process send it at once."""
 
     def notify(self, receiver: Oid, function: Function, notification: Notification) -> None:
         """Tell a party."""
@@ -136,7 +142,7 @@ class SqlOutbox:
         self._add(EntryKind.CALLBACK, receiver, function, response, reply=encode(reply).decode(), operation=operation)
 
     def _add(self, kind: EntryKind, receiver: Oid, function: Function, message: bytes, **reply: str) -> None:
-        now = self._clock()
+        now, begun = self._clock(), self.begun
         values = {
             "id": secrets.token_hex(16),
             "kind": kind,
@@ -146,21 +152,33 @@ class SqlOutbox:
             "reply": "",
             "operation": "",
             "created": now,
-            "attempts": 0,
-            "next_at": now,
+            "attempts": 0 if begun is None else 1,
+            "next_at": now if begun is None else now + _HEAD_START,
             "state": EntryState.WAITING,
+            **reply,
         }
         with self._database.unit() as connection:
-            connection.execute(_ADD, {**values, **reply})
-            self._database.after(self.wake)
+            number = connection.execute(_ADD, values).scalar_one()
+            if begun is not None:
+                mine: Begun = {**values, "number": number}
+                self._database.after(lambda: begun(mine))
 
     # --- sending
 
     def deliver_one(self, sender: Sender) -> bool:
         """Send one entry that is due; False when none is. No unit of work is open meanwhile."""
-        row = self._claim()
-        if row is None:
-            return False
+        due = self.next_at()
+        row = self._claim() if due is not None and due <= self._clock() else None
+        if row is not None:
+            self._deliver(row, sender)
+        return row is not None
+
+    def deliver(self, begun: Begun, sender: Sender) -> None:
+        """Send an entry that this process has kept; when that was too long ago it is anybody's."""
+        if self._clock() < begun["next_at"]:
+            self._deliver(begun, sender)
+
+    def _deliver(self, row: Begun, sender: Sender) -> None:
         try:
             sender.deliver(self._entry(row))
         except M2mError as error:
@@ -170,7 +188,6 @@ class SqlOutbox:
             self._failed(row, type(error).__name__)
         else:
             self._settle(row, state=str(EntryState.SENT), next_at=self._clock(), last_error=None)
-        return True
 
     def next_at(self) -> float | None:
         """When the next entry is due."""
@@ -184,28 +201,29 @@ class SqlOutbox:
 
     # What follows need not be durable: an entry that was sent and is not known as such is sent once more.
 
-    def _claim(self) -> RowMapping | None:
+    def _claim(self) -> Begun | None:
         now = self._clock()
         with self._database.unit(durable=False) as connection:
             row = connection.execute(_DUE, {"now": now}).mappings().first()
-            if row is not None:
-                connection.execute(_TAKE, {"of_number": row["number"], "next_at": now + _SENDING})
-        return row
+            if row is None:
+                return None
+            connection.execute(_TAKE, {"of_number": row["number"], "next_at": now + _SENDING})
+        return {**row, "attempts": row["attempts"] + 1}
 
-    def _failed(self, row: RowMapping, error: str) -> None:
+    def _failed(self, row: Begun, error: str) -> None:
         now = self._clock()
-        pause = self._backoff.pause(row["attempts"] + 1)
+        pause = self._backoff.pause(row["attempts"])
         over = now + pause > row["created"] + self._backoff.give_up
         _LOG.warning("outbox entry %s to %s was not taken: %s", row["id"], row["receiver"], error)
         state = EntryState.GIVEN_UP if over else EntryState.WAITING
         self._settle(row, state=str(state), next_at=now + pause, last_error=error[:_MAX_ERROR])
 
-    def _settle(self, row: RowMapping, **values: Any) -> None:
-        mine = {"of_number": row["number"], "of_attempts": row["attempts"] + 1}
+    def _settle(self, row: Begun, **values: Any) -> None:
+        mine = {"of_number": row["number"], "of_attempts": row["attempts"]}
         with self._database.unit(durable=False) as connection:
             connection.execute(_SETTLE, {**mine, **values})
 
-    def _entry(self, row: RowMapping) -> Entry:
+    def _entry(self, row: Begun) -> Entry:
         function = self._functions[row["function"]]
         kind = EntryKind(row["kind"])
         message_type = function.request if kind is EntryKind.NOTIFICATION else function.response
@@ -225,7 +243,7 @@ class SqlOutbox:
 
 # --- statements, made once: making one takes longer than running it; comments name columns that parameters set
 
-_ADD: Final = insert(OUTBOX)
+_ADD: Final = insert(OUTBOX).returning(OUTBOX.c.number)
 _NEXT_AT: Final = select(func.min(OUTBOX.c.next_at)).where(_WAITING)
 _COUNT: Final = select(func.count()).select_from(OUTBOX).where(_WAITING)
 _DUE: Final = (

@@ -7,9 +7,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Final
 
-from smsr.serving.outbox import Sender, SqlOutbox
+from smsr.serving.outbox import Begun, Sender, SqlOutbox
 from smsr.serving.worker import Worker
 
 __all__ = ["Threads"]
@@ -24,15 +26,15 @@ class Threads:
     """Runs a worker and an outbox until it is stopped."""
 
     def __init__(
-        self, worker: Worker, outbox: SqlOutbox, sender: Sender, *, lease: float, workers: int = 2, senders: int = 4
+        self, worker: Worker, outbox: SqlOutbox, sender: Sender, *, lease: float, workers: int = 4, senders: int = 4
     ) -> None:
         self._worker = worker
         self._outbox = outbox
         self._sender = sender
         self._lease = lease
         self._stopping = threading.Event()
-        self._to_send = threading.Event()
-        outbox.wake = self._to_send.set
+        self._to_send: SimpleQueue[Begun | None] = SimpleQueue()
+        """Entries that this process has kept; None: look what there is."""
         self._threads = [
             *(threading.Thread(target=self._work, name=f"worker-{number}") for number in range(workers)),
             *(threading.Thread(target=self._send, name=f"sender-{number}") for number in range(senders)),
@@ -41,6 +43,8 @@ class Threads:
 
     def start(self) -> None:
         """Begin."""
+        self._worker.serves = True
+        self._outbox.begun = self._to_send.put
         for thread in self._threads:
             thread.start()
 
@@ -51,8 +55,9 @@ class Threads:
         while self._worker.running and time.monotonic() < until:
             time.sleep(0.02)
         self._stopping.set()
-        self._worker.wake()
-        self._to_send.set()
+        for _ in self._threads:
+            self._worker.wake()
+            self._to_send.put(None)
         for thread in self._threads:
             thread.join(max(0.1, until - time.monotonic()))
         self._worker.abandon()
@@ -60,24 +65,29 @@ class Threads:
     # ---
 
     def _work(self) -> None:
-        self._loop(self._worker.work, self._worker.wait)
+        self._loop(lambda: self._worker.work(_POLL))
 
     def _send(self) -> None:
-        self._loop(lambda: self._outbox.deliver_one(self._sender), self._wait_to_send)
+        self._loop(self._send_some)
 
-    def _wait_to_send(self, seconds: float) -> None:
-        self._to_send.wait(seconds)
-        self._to_send.clear()
+    def _send_some(self) -> None:
+        """What this process has kept; when that is all, what is due besides."""
+        begun = None
+        with suppress(Empty):
+            begun = self._to_send.get(timeout=_POLL)
+        if begun is not None:
+            self._outbox.deliver(begun, self._sender)
+            return
+        while not self._stopping.is_set() and self._outbox.deliver_one(self._sender):
+            pass
 
-    def _loop(self, work: Callable[[], bool], wait: Callable[[float], None]) -> None:
+    def _loop(self, work: Callable[[], object]) -> None:
         while not self._stopping.is_set():
             try:
-                worked = work()
+                work()
             except Exception:  # noqa: BLE001 - the database may be away for a while; the thread must not be
                 _LOG.exception("a unit of work failed")
-                worked = False
-            if not worked:
-                wait(_POLL)
+                self._stopping.wait(_POLL)
 
     def _renew(self) -> None:
         while not self._stopping.wait(self._lease / 3):

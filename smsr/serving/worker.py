@@ -23,7 +23,7 @@ from smsr.api.json_codec import encode
 from smsr.api.messages import Response
 from smsr.api.status import Code, ExecutionStatus, Status, failed
 from smsr.kit.oid import Oid
-from smsr.serving.calls import Calls, Claim, Lost
+from smsr.serving.calls import Calls, Claim, Lost, StoredCall
 from smsr.serving.database import Database, Stale
 from smsr.serving.outbox import SqlOutbox
 from smsr.serving.procedure import Functions, Outcome, Performer, Procedure, Step, advance
@@ -82,23 +82,33 @@ class Worker:
         self._clock = clock
         self._outbox = outbox
         self._settings = settings
-        self._ready: SimpleQueue[tuple[_Running, Outcome | None]] = SimpleQueue()
+        self._ready: SimpleQueue[tuple[_Running, Outcome | None] | None] = SimpleQueue()
+        """What to go on with; None: look what there is."""
         self._running: dict[int, _Running] = {}
         self._draining = False
-        self._woken = threading.Event()
+        self.serves = False
+        """Whether threads work here, so that what this process accepts it may begin at once."""
 
     # --- what threads, or a test instead of them, call
 
-    def work(self) -> bool:
-        """Do one unit of work; False when there is none now."""
-        try:
-            running, outcome = self._ready.get_nowait()
-        except Empty:
+    def work(self, seconds: float = 0.0) -> bool:
+        """Do one unit of work, waiting so long for some; False when there is none."""
+        found = self._next(seconds)
+        if found is None:
             return self._claim()
+        running, outcome = found
         with running.busy:
             if not running.dropped:
                 self._go_on(running, outcome)
         return True
+
+    def _next(self, seconds: float) -> tuple[_Running, Outcome | None] | None:
+        """What to go on with, before anything new is begun."""
+        try:
+            found = self._ready.get(timeout=seconds) if seconds else self._ready.get_nowait()
+            return self._ready.get_nowait() if found is None else found
+        except Empty:
+            return None
 
     def renew(self) -> None:
         """Show that this process lives: prolong the leases of its calls. To be called several times in a lease."""
@@ -130,21 +140,34 @@ class Worker:
         return len(self._running)
 
     def wake(self) -> None:
-        """There may be work."""
-        self._woken.set()
+        """There may be something to begin."""
+        self._ready.put(None)
 
-    def wait(self, seconds: float) -> None:
-        """Until there may be work, at most so long."""
-        self._woken.wait(seconds)
-        self._woken.clear()
+    def accepted(self, call: StoredCall) -> None:
+        """A call was accepted in the unit that is open: it is this process's at once where nothing is before it."""
+        if self.serves and self._has_room:
+            now = self._clock()
+            claim = self._calls.claim_this(call, now, now + self._settings.lease)
+            if claim is not None:
+                self._database.after(lambda: self._begin(_Running(claim)))
+                return
+        self._database.after(self.wake)
 
     # --- one call
 
+    @property
+    def _has_room(self) -> bool:
+        return not self._draining and len(self._running) < self._settings.max_running
+
+    def _begin(self, running: _Running) -> None:
+        self._running[running.claim.call.row["number"]] = running
+        self._ready.put((running, None))
+
     def _claim(self) -> bool:
         """Claim a call and bring it to its first step: one unit of work."""
-        if self._draining or len(self._running) >= self._settings.max_running:
-            return False
         now, running = self._clock(), None
+        if not self._has_room or not self._calls.waiting(now):
+            return False
         try:
             with self._database.unit():
                 claim = self._calls.claim(now, now + self._settings.lease)
@@ -196,7 +219,6 @@ class Worker:
 
         def done(outcome: Outcome) -> None:
             self._ready.put((running, outcome))
-            self.wake()
 
         try:
             self._performer.perform(found, done)
@@ -219,7 +241,8 @@ class Worker:
         reply = call.reply
         if reply is not None:
             self._outbox.call_back(Oid(call.row["requester"]), call.function, written, reply, call.row["id"])
-        self._database.after(self.wake)  # the next call of this card can begin
+        if not self._has_room or self._calls.others(call):
+            self._database.after(self.wake)  # another one can begin
 
     def _hold(self, running: _Running) -> None:
         lease_until = self._clock() + self._settings.lease

@@ -346,8 +346,7 @@ def test_workers_of_two_processes_never_run_one_card_at_once(database: Database)
 
     def work(toy: Toy) -> None:
         while not stop.is_set():
-            if not toy.engine.worker.work():
-                toy.engine.worker.wait(0.01)
+            toy.engine.worker.work(0.01)
 
     threads = [threading.Thread(target=work, args=(toy,)) for toy in toys for _ in range(2)]
     for thread in threads:

@@ -15,7 +15,7 @@ from smsr.api.notifications import RelayedProfileNotification
 from smsr.api.status import SUCCESS
 from smsr.kit.oid import Oid
 from smsr.serving.database import Database
-from smsr.serving.outbox import Backoff, Entry, EntryKind
+from smsr.serving.outbox import Backoff, Begun, Entry, EntryKind
 from smsr.serving.threads import Threads
 from tests.support.toyserver import (
     ENABLE,
@@ -61,7 +61,9 @@ def toy(database: Database, clock: Time) -> Toy:
 
 def _state(database: Database) -> tuple[object, ...]:
     with database.reading() as connection:
-        return tuple(connection.execute(text("SELECT state, attempts, last_error FROM outbox")).one())
+        return tuple(
+            connection.execute(text("SELECT state, attempts, last_error FROM outbox ORDER BY number")).first() or ()
+        )
 
 
 def test_cc_oc_04_a_callback_that_is_dropped_three_times_arrives_once(database: Database, clock: Time) -> None:
@@ -96,16 +98,34 @@ def test_a_notification_is_told_when_its_effect_is_kept(toy: Toy, database: Data
     with database.discarded():
         toy.outbox.notify(PEER, ENABLED, TOLD)
     assert not toy.outbox.deliver_one(inbox)
-    woken = []
-    toy.outbox.wake = lambda: woken.append(True)
     with database.unit():
         toy.outbox.notify(PEER, ENABLED, TOLD)
-        assert woken == []
-    assert woken == [True]
     assert toy.outbox.deliver_one(inbox)
     (entry,) = inbox.taken.values()
     assert (entry.kind, entry.receiver, entry.function) == (EntryKind.NOTIFICATION, PEER, ENABLED)
     assert (entry.message, entry.reply) == (TOLD, None)
+
+
+def test_who_keeps_an_entry_sends_it_at_once_and_others_when_it_does_not(
+    toy: Toy, database: Database, clock: Time
+) -> None:
+    begun: list[Begun] = []
+    toy.outbox.begun = begun.append
+    inbox, others = Inbox(drop=1), Inbox()
+    with database.unit():
+        toy.outbox.notify(PEER, ENABLED, TOLD)
+        assert begun == []
+    toy.outbox.notify(PEER, ENABLED, TOLD)
+    assert len(begun) == 2
+    assert not toy.outbox.deliver_one(others)  # they have their head start
+    toy.outbox.deliver(begun[0], inbox)
+    assert _state(database) == ("waiting", 1, "nobody there")
+    clock.now += 5
+    assert toy.outbox.deliver_one(others)
+    assert toy.outbox.deliver_one(others)
+    toy.outbox.deliver(begun[1], inbox)  # too late
+    assert (len(inbox.tried), len(others.taken)) == (1, 2)
+    assert toy.outbox.waiting() == 0
 
 
 def test_pauses_double_to_a_limit_and_end_after_a_day(toy: Toy, database: Database, clock: Time) -> None:
