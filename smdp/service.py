@@ -81,18 +81,20 @@ class SmDpService:
 
     def start(self) -> None:
         """Work, and listen; OSError when an address is taken."""
-        self.host.start(
-            Site(
-                title="SM-DP",
-                service=self.engine,
-                soap=_SOAP,
-                url=self.host.url,
-                told=_ES3,
-                parties=self.host.parties,
-                limits=self.host.limits(),
-                ready=self.host.ready,
-                gauges={**self.host.gauges(), "es3_calls_waiting": lambda: float(self.performer.waiting)},
-            )
+        self.host.start(self.site())
+
+    def site(self) -> Site:
+        """What its bindings are made from."""
+        return Site(
+            title="SM-DP",
+            service=self.engine,
+            soap=_SOAP,
+            url=self.host.url,
+            told=_ES3,
+            parties=self.host.parties,
+            limits=self.host.limits(),
+            ready=self.host.ready,
+            gauges={**self.host.gauges(), "es3_calls_waiting": lambda: float(self.performer.waiting)},
         )
 
     def stop(self) -> None:

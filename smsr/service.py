@@ -75,17 +75,19 @@ class SmSrService:
         """Work, and listen; OSError when an address is taken."""
         if self.air is not None:
             self.air.start()
-        self.host.start(
-            Site(
-                title="SM-SR",
-                service=self.engine,
-                soap=_SOAP,
-                url=self.host.url,
-                parties=self.host.parties,
-                limits=self.host.limits(),
-                ready=self._ready,
-                gauges=self.host.gauges(),
-            )
+        self.host.start(self.site())
+
+    def site(self) -> Site:
+        """What its bindings are made from."""
+        return Site(
+            title="SM-SR",
+            service=self.engine,
+            soap=_SOAP,
+            url=self.host.url,
+            parties=self.host.parties,
+            limits=self.host.limits(),
+            ready=self._ready,
+            gauges=self.host.gauges(),
         )
 
     def stop(self) -> None:

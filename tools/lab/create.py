@@ -157,7 +157,7 @@ class _Maker:
             fall_back=True,
             subscription=SubscriptionAddress(first.imsi, first.msisdn),
         )
-        eis = replace(signed_eis(made, self._eum, time.time()), profiles=(profile,))
+        eis = replace(signed_eis(made, self._eum, time.time()), profiles=(profile,), smsr_id=self._lab.oid("sm-sr"))
         call = Call(self._eum.oid, f"register-{eid}")
         return RegisterEisRequest(call=call, eis=wrap_keys(eis, self._transport))
 
