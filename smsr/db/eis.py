@@ -168,8 +168,9 @@ class SqlEisStore:
             return mine
         kept = self._cache.get(eid)
         if kept is None or kept.version != row["version"]:
-            kept = self._decoded(connection, eid, row)
-            self._cache.put(eid, kept)
+            found = kept = self._decoded(connection, eid, row)
+            # not before the unit is kept: SQLite shows what a unit of the same group wrote, which may still be undone
+            self._database.after(lambda: self._cache.put(eid, found))
         noted.setdefault((self, eid), kept)
         return kept
 

@@ -93,6 +93,9 @@ class Database:
             return
         with self._opened(**{_READING: True}) as connection, connection.begin(), self._bound(connection):
             yield connection
+            after = self._local.after
+        for call in after:
+            call()
 
     @contextmanager
     def discarded(self) -> Iterator[None]:
