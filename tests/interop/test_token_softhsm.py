@@ -35,6 +35,11 @@ require("softhsm")
 from smsr.kit.token import TokenError, TokenKeys  # noqa: E402  # needs python-pkcs11
 
 
+def make_token(label: str) -> None:
+    command = ["softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
 @pytest.fixture(scope="module")
 def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenKeys]:
     """A token of this module's own."""
@@ -43,8 +48,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenKeys]:
     (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
-        command = ["softhsm2-util", "--init-token", "--free", "--label", "lab", "--so-pin", "12345678", "--pin", PIN]
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        make_token("lab")
         with TokenKeys(softhsm_path(), "lab", PIN) as keys:
             yield keys
 
@@ -145,7 +149,7 @@ def test_what_is_wrong_is_said(token: TokenKeys, tmp_path: Path) -> None:
     for module, label, pin, message in (
         (tmp_path / "none.so", "lab", PIN, "none.so"),
         (softhsm_path(), "other", PIN, "token 'other': No token"),
-        (softhsm_path(), "lab", "0000", "token 'lab': PinIncorrect|UserAlreadyLoggedIn"),
+        (softhsm_path(), "lab", "0000", "token 'folder': PinIncorrect|UserAlreadyLoggedIn"),
     ):
         with pytest.raises(TokenError, match=message):
             TokenKeys(module, label, pin)
@@ -155,7 +159,8 @@ def test_what_is_wrong_is_said(token: TokenKeys, tmp_path: Path) -> None:
 def test_a_folder_whose_signing_keys_are_in_the_token(token: TokenKeys, tmp_path: Path) -> None:
     """`euicc pki` with --token: made, renewed and revoked there; openssl follows the chain; no file has such a key."""
     path = tmp_path / "hsm.pki"
-    place = ("--token", softhsm_path(), "--token-label", "lab", "--token-pin-env", "TOKEN_PIN")
+    make_token("folder")
+    place = ("--token", softhsm_path(), "--token-label", "folder", "--token-pin-env", "TOKEN_PIN")
 
     def run(*arguments: object, pin: str = PIN) -> str:
         command = [sys.executable, "-c", "from tools.cli import main; main(prog_name='euicc')", "pki"]
@@ -173,7 +178,7 @@ def test_a_folder_whose_signing_keys_are_in_the_token(token: TokenKeys, tmp_path
     assert openssl("crl", "-noout", "-text", "-in", path / "ci/1/crl.pem").count("Serial Number:") == 2
     assert "x509.key" in run("crl", path)  # without the token there is no such key
     assert run("crl", path, *place, pin="") == "Error: the environment variable TOKEN_PIN is not set, or empty\n"
-    assert run("crl", path, *place, pin="1").startswith("Error: token 'lab': PinIncorrect")
+    assert run("crl", path, *place, pin="1").startswith("Error: token 'folder': PinIncorrect")
     assert "Error: token 'none'" in run("crl", path, "--token", softhsm_path(), "--token-label", "none", *place[-2:])
     missing = run("crl", path, "--token", tmp_path / "none.so", *place[2:])
     assert missing.startswith("Error: ")
