@@ -19,7 +19,7 @@ from smdp.api.functions import FUNCTIONS
 from smdp.api.xml_messages import BY_ELEMENT, BY_TYPE
 from smdp.config import SmDpConfig, operators_of, sm_srs_of
 from smdp.db.profiles import SqlProfileStore
-from smdp.db.stores import SqlInbox, SqlKeyStore
+from smdp.db.stores import OLD, SqlInbox, SqlKeyStore
 from smdp.desk import Desk
 from smdp.handlers import Handlers
 from smdp.installer import Installer
@@ -55,7 +55,14 @@ class SmDpService:
     def __init__(self, config: SmDpConfig, base: Path, entropy: Entropy) -> None:
         """Everything but listening: OSError, M2mError. `base`: where the paths of the configuration begin."""
         host = self.host = Host(
-            config.server, config.partner, base, role=ROLE_SM_DP, soap=_SOAP, entropy=entropy, migrations=(MIGRATIONS,)
+            config.server,
+            config.partner,
+            base,
+            role=ROLE_SM_DP,
+            soap=_SOAP,
+            entropy=entropy,
+            migrations=(MIGRATIONS,),
+            old=(OLD,),
         )
         sealer = host.sealer()
         self.profiles = SqlProfileStore(host.database, sealer)

@@ -15,7 +15,10 @@ from smsr.kit.sealer import Sealer
 from smsr.serving.calls import key_of
 from smsr.serving.database import Database
 
-__all__ = ["SqlInbox", "SqlKeyStore"]
+__all__ = ["OLD", "SqlInbox", "SqlKeyStore"]
+
+OLD: Final = delete(SEEN).where(SEEN.c.at < bindparam("before"))
+"""Of messages that were seen (smsr.serving.housekeeping)."""
 
 _KIDS: Final = {1: "enc", 2: "mac", 3: "dek"}
 

@@ -86,6 +86,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Calls that wait or run; more are told to come again."""
     rate: Positive = 500
     """Requests a second of one caller."""
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 90
+    """For how long calls that are done, and what was told, are kept; a call that comes again later is a new one."""
     lease: Seconds = 30.0
     """Seconds after which the calls of a process that does not show itself are taken over by others."""
 

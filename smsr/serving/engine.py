@@ -28,7 +28,7 @@ from smsr.serving.database import Database, Stale
 from smsr.serving.outbox import SqlOutbox
 from smsr.serving.procedure import Functions, Outcome, Performer, Procedure, Step, advance
 from smsr.serving.service import Operation, OperationState, Overloaded, ReplyTo
-from smsr.serving.worker import EngineSettings, Worker, expired
+from smsr.serving.worker import EngineSettings, Worker, expired, timed
 
 __all__ = ["Engine", "EngineSettings", "Listener"]
 
@@ -156,18 +156,19 @@ class Engine:
         """Nothing changes, so nothing is kept, and a repeated call is answered anew."""
         if _is_over(request):
             return expired(function)
-        procedure = self._does.run(function, request)
+        procedure, begun = self._does.run(function, request), self._clock()
         outcome: Outcome | None = None
         while True:
             with self._database.reading():
                 found = advance(procedure, outcome)
             if isinstance(found, Response):
-                return found
+                return timed(found, begun, self._clock())
             outcome = self._performed(found)
 
     def _write(self, function: Function, request: Request) -> Response:
         procedure: Procedure[Response] | None = None
         outcome: Outcome | None = None
+        begun = self._clock()
         try:
             while True:
                 with self._database.unit():
@@ -177,6 +178,7 @@ class Engine:
                         procedure = self._does.run(function, request)
                     found = advance(procedure, outcome)
                     if isinstance(found, Response):
+                        found = timed(found, begun, self._clock())
                         self._keep(function, request, found)
                         return found
                 outcome = self._performed(found)

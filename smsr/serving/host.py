@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import make_url, text
+from sqlalchemy import Delete, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from apdu.errors import M2mError, SecurityError
@@ -45,6 +45,7 @@ from smsr.serving.config import (
 from smsr.serving.connections import Connections
 from smsr.serving.database import Database
 from smsr.serving.engine import Engine, EngineSettings, Listener
+from smsr.serving.housekeeping import Housekeeping
 from smsr.serving.http.app import App
 from smsr.serving.http.limits import Limits
 from smsr.serving.http.metrics import Gauges
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Host"]
 
+_DAY: Final = 86_400.0
 _BURST: Final = 4
 """Seconds of a caller's rate that may come at once."""
 
@@ -77,8 +79,13 @@ class Host:
         soap: SoapBinding,
         entropy: Entropy,
         migrations: Sequence[Path] = (),
+        old: Sequence[Delete] = (),
     ) -> None:
-        """Reads certificates and brings the database up to date; OSError, M2mError. `base`: where paths begin."""
+        """Reads certificates and brings the database up to date; OSError, M2mError.
+
+        `base`: where paths begin. `old`: deletions of rows that are too old, as of smsr.serving.housekeeping.
+        """
+        self._old = old
         self.config = config
         self.base = base
         self.soap = soap
@@ -147,7 +154,12 @@ class Host:
             listener=listener,
         )
         self._threads = Threads(
-            engine.worker, self._outbox, _ClientSender(self.client), lease=config.lease, workers=config.workers
+            engine.worker,
+            self._outbox,
+            _ClientSender(self.client),
+            lease=config.lease,
+            workers=config.workers,
+            sweep=Housekeeping(self.database, self.clock, config.keep_days * _DAY, self._old).sweep,
         )
         return engine
 

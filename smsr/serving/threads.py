@@ -20,14 +20,24 @@ _LOG: Final = logging.getLogger(__name__)
 _POLL: Final = 0.25
 """Seconds after which work of other processes is looked for."""
 _DRAIN: Final = 10.0
+_SWEEP: Final = 3600.0
 
 
 class Threads:
     """Runs a worker and an outbox until it is stopped."""
 
     def __init__(
-        self, worker: Worker, outbox: SqlOutbox, sender: Sender, *, lease: float, workers: int = 4, senders: int = 4
+        self,
+        worker: Worker,
+        outbox: SqlOutbox,
+        sender: Sender,
+        *,
+        lease: float,
+        workers: int = 4,
+        senders: int = 4,
+        sweep: Callable[[], object] | None = None,
     ) -> None:
+        """`sweep` is called now and then (smsr.serving.housekeeping)."""
         self._worker = worker
         self._outbox = outbox
         self._sender = sender
@@ -40,6 +50,8 @@ class Threads:
             *(threading.Thread(target=self._send, name=f"sender-{number}") for number in range(senders)),
             threading.Thread(target=self._renew, name="lease"),
         ]
+        if sweep is not None:
+            self._threads.append(threading.Thread(target=self._keep_house, args=(sweep,), name="sweep"))
 
     def start(self) -> None:
         """Begin."""
@@ -88,6 +100,13 @@ class Threads:
             except Exception:  # noqa: BLE001 - the database may be away for a while; the thread must not be
                 _LOG.exception("a unit of work failed")
                 self._stopping.wait(_POLL)
+
+    def _keep_house(self, sweep: Callable[[], object]) -> None:
+        while not self._stopping.wait(_SWEEP):
+            try:
+                sweep()
+            except Exception:  # noqa: BLE001 - as in _loop
+                _LOG.exception("old rows were not deleted")
 
     def _renew(self) -> None:
         while not self._stopping.wait(self._lease / 3):

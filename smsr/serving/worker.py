@@ -12,7 +12,8 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -56,6 +57,8 @@ class _Running:
     """A call that this process has claimed."""
 
     claim: Claim
+    begun: float
+    """When this process began it."""
     procedure: Procedure[Response] | None = None
     busy: threading.Lock = field(default_factory=threading.Lock)
     """Held by the thread that works on it."""
@@ -149,7 +152,7 @@ class Worker:
             now = self._clock()
             claim = self._calls.claim_this(call, now, now + self._settings.lease)
             if claim is not None:
-                self._database.after(lambda: self._begin(_Running(claim)))
+                self._database.after(lambda: self._begin(_Running(claim, self._clock())))
                 return
         self._database.after(self.wake)
 
@@ -173,7 +176,7 @@ class Worker:
                 claim = self._calls.claim(now, now + self._settings.lease)
                 if claim is None:
                     return False
-                running = _Running(claim)
+                running = _Running(claim, self._clock())
                 found = self._advanced(running, None)
         except Exception as error:
             if running is None:
@@ -236,7 +239,11 @@ class Worker:
         return advance(running.procedure, None)
 
     def _finish(self, running: _Running, response: Response) -> None:
-        call, written = running.claim.call, encode(response)
+        call, now = running.claim.call, self._clock()
+        deadline = call.row["deadline"]
+        if deadline is not None and now >= deadline and response.status.status is Status.FAILED:
+            response = expired(call.function, response.status)
+        written = encode(timed(response, running.begun, now))
         self._calls.finish(running.claim, written)
         reply = call.reply
         if reply is not None:
@@ -283,11 +290,18 @@ class Worker:
             del self._running[running.claim.call.row["number"]]
 
 
-def expired(function: Function) -> Response:
-    """The answer of a call whose validity period was over before it began."""
+def expired(function: Function, failure: ExecutionStatus | None = None) -> Response:
+    """The answer of a call whose validity period was over before it began, or before it failed."""
     assert function.response is not None
     code = Code.EXPIRED
-    return function.response(status=ExecutionStatus(Status.EXPIRED, code.pair, message=code.text))
+    text = code.text if failure is None else f"{code.text}: {failure.message}"
+    return function.response(status=ExecutionStatus(Status.EXPIRED, code.pair, message=text))
+
+
+def timed(response: Response, begun: float, ended: float) -> Response:
+    """A response with ProcessingStart and ProcessingEnd (SGP.02 v4.2 5.1.5)."""
+    start, end = (datetime.fromtimestamp(each, UTC) for each in (begun, ended))
+    return replace(response, processing_start=start, processing_end=end)
 
 
 def _failed(function: Function, message: str) -> Response:

@@ -14,12 +14,13 @@ from apdu.errors import M2mError
 from smsr.api.functions import Function
 from smsr.api.messages import CardResponse, Request, Response
 from smsr.api.notifications import Notification, ProfileNotification
-from smsr.api.status import SUCCESS, Code, Status
+from smsr.api.status import SUCCESS, Code, Status, failed
 from smsr.kit.oid import Oid
 from smsr.serving.calls import Calls
 from smsr.serving.database import Database
 from smsr.serving.procedure import Interrupted, Outcome, Performer, Procedure, Step
 from smsr.serving.service import Operation, OperationState, Overloaded
+from smsr.serving.worker import timed
 from tests.support.toyserver import (
     ENABLE,
     GET,
@@ -79,6 +80,11 @@ def toy(make: MakeToy) -> Toy:
     return make()
 
 
+def answered(response: Response) -> Response:
+    """As it is when the clock stood still."""
+    return timed(response, Time().now, Time().now)
+
+
 def _accept(toy: Toy, asked: Request, reply: bool = True) -> Operation:
     operation = toy.engine.call(ENABLE, asked, REPLY if reply else None)
     assert isinstance(operation, Operation)
@@ -112,7 +118,7 @@ def test_a_call_is_accepted_run_step_by_step_and_answered(toy: Toy, performer: B
         assert performer.end().name == f"step {number}"
         toy.work()
     done = _now(toy, operation)
-    assert (done.state, done.response) == (OperationState.DONE, CardResponse(status=SUCCESS, data=b"1"))
+    assert (done.state, done.response) == (OperationState.DONE, answered(CardResponse(status=SUCCESS, data=b"1")))
     inbox = Inbox()
     assert toy.outbox.deliver_one(inbox)
     (entry,) = inbox.taken.values()
@@ -212,6 +218,28 @@ def test_a_call_that_has_begun_goes_on_after_its_deadline(toy: Toy, performer: B
     response = _now(toy, operation).response
     assert response is not None
     assert response.status.is_success  # the card was touched: what it did is told
+    assert response.processing_start is not None
+    assert response.processing_end is not None
+    assert (response.processing_end - response.processing_start).total_seconds() == 11
+
+
+@pytest.mark.parametrize("passed, status", [(9, Status.FAILED), (10, Status.EXPIRED)])
+def test_one_that_fails_after_its_deadline_has_expired(
+    toy: Toy, performer: ByHand, clock: Time, passed: float, status: Status
+) -> None:
+    def procedure(_: Request) -> Procedure[Response]:
+        yield ToyStep("s")
+        return CardResponse(status=failed(Code.ISD_R_FAILED, "the card did not come"))
+
+    toy.does.instead = procedure
+    operation = _accept(toy, request(period=10))
+    toy.work()
+    clock.now += passed
+    _run(toy, performer)
+    response = _now(toy, operation).response
+    assert response is not None
+    assert response.status.status is status
+    assert "the card did not come" in response.status.message
 
 
 # --- the same call again
@@ -222,7 +250,7 @@ def test_cc_oc_03_the_same_asynchronous_call_has_one_effect_and_one_answer(toy: 
     assert _accept(toy, request()) == first
     _run(toy, performer)
     again = _accept(toy, request())
-    assert (again.id, again.response) == (first.id, CardResponse(status=SUCCESS, data=b"1"))
+    assert (again.id, again.response) == (first.id, answered(CardResponse(status=SUCCESS, data=b"1")))
     assert (toy.work(), toy.does.runs) == (0, 1)
     assert toy.effects() == ["1-0", "1-1", "1-2"]
     inbox = Inbox()
@@ -234,7 +262,7 @@ def test_cc_oc_03_the_same_asynchronous_call_has_one_effect_and_one_answer(toy: 
 
 def test_cc_oc_03_the_same_synchronous_call_has_one_effect_and_one_answer(toy: Toy) -> None:
     first = toy.engine.call(UPDATE, request(kind=UPDATE))
-    assert toy.engine.call(UPDATE, request(kind=UPDATE)) == first == Response(status=SUCCESS)
+    assert toy.engine.call(UPDATE, request(kind=UPDATE)) == first == answered(Response(status=SUCCESS))
     assert (toy.effects(), toy.does.runs) == (["update 1"], 1)
 
 
@@ -256,7 +284,7 @@ def test_cc_oc_03_the_same_call_at_the_same_time_has_one_effect(toy: Toy, make: 
         thread.join()
     assert len(answers) == 60
     assert toy.effects() == [f"update u{each}" for each in range(5)]
-    assert all(each == Response(status=SUCCESS) for each in answers if isinstance(each, Response))
+    assert all(each == answered(Response(status=SUCCESS)) for each in answers if isinstance(each, Response))
     assert len({each.id for each in answers if isinstance(each, Operation)}) == 5
 
 
@@ -278,7 +306,7 @@ def test_an_identifier_is_for_one_call_only(toy: Toy) -> None:
 
 def test_calls_without_identifier_are_each_new(toy: Toy) -> None:
     assert _accept(toy, request("")).id != _accept(toy, request("")).id
-    assert toy.engine.call(UPDATE, request("", card=1, kind=UPDATE)) == Response(status=SUCCESS)
+    assert toy.engine.call(UPDATE, request("", card=1, kind=UPDATE)) == answered(Response(status=SUCCESS))
     assert toy.does.runs == 1
 
 
@@ -308,10 +336,10 @@ def test_a_synchronous_change_of_a_busy_card_is_refused(toy: Toy, performer: ByH
     answer = toy.engine.call(UPDATE, request("2", kind=UPDATE))
     assert isinstance(answer, Response)
     assert (answer.status.code, answer.status.subject_identifier) == (Code.BUSY.pair, str(eid()))
-    assert toy.engine.call(UPDATE, request("3", card=1, kind=UPDATE)) == Response(status=SUCCESS)
+    assert toy.engine.call(UPDATE, request("3", card=1, kind=UPDATE)) == answered(Response(status=SUCCESS))
     assert isinstance(toy.engine.call(GET, request("4", kind=GET)), Response)
     _run(toy, performer)
-    assert toy.engine.call(UPDATE, request("2", kind=UPDATE)) == Response(status=SUCCESS)  # it was not kept
+    assert toy.engine.call(UPDATE, request("2", kind=UPDATE)) == answered(Response(status=SUCCESS))  # it was not kept
 
 
 def test_workers_of_two_processes_never_run_one_card_at_once(database: Database) -> None:
@@ -528,7 +556,7 @@ def test_a_synchronous_effect_without_its_answer_is_none(toy: Toy, monkeypatch: 
         with pytest.raises(OperationalError):
             toy.engine.call(UPDATE, request(kind=UPDATE))
     assert toy.effects() == []
-    assert toy.engine.call(UPDATE, request(kind=UPDATE)) == Response(status=SUCCESS)
+    assert toy.engine.call(UPDATE, request(kind=UPDATE)) == answered(Response(status=SUCCESS))
 
 
 def test_a_mistake_in_a_function_neither_blocks_its_card_nor_ends_the_worker(toy: Toy, performer: ByHand) -> None:
@@ -570,12 +598,12 @@ def test_a_synchronous_function_may_have_steps(toy: Toy, make: MakeToy) -> None:
         return Response(status=SUCCESS)
 
     relay.does.instead = procedure
-    assert relay.engine.call(UPDATE, request(kind=UPDATE)) == Response(status=SUCCESS)
+    assert relay.engine.call(UPDATE, request(kind=UPDATE)) == answered(Response(status=SUCCESS))
     assert toy.effects() == ["before", "yes"]
 
 
 def test_callbacks_are_kept_once(toy: Toy) -> None:
-    first, second = CardResponse(status=SUCCESS, data=b"1"), CardResponse(status=SUCCESS, data=b"2")
+    first, second = answered(CardResponse(status=SUCCESS, data=b"1")), answered(CardResponse(status=SUCCESS, data=b"2"))
     toy.engine.answered(ENABLE, first, PEER, "m-1")
     toy.engine.answered(ENABLE, second, PEER, "m-1")
     toy.engine.answered(ENABLE, second, Oid("2.999.9"), "m-1")

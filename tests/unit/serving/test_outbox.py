@@ -17,6 +17,7 @@ from smsr.kit.oid import Oid
 from smsr.serving.database import Database
 from smsr.serving.outbox import Backoff, Begun, Entry, EntryKind
 from smsr.serving.threads import Threads
+from smsr.serving.worker import timed
 from tests.support.toyserver import (
     ENABLE,
     ICCID,
@@ -88,7 +89,7 @@ def test_cc_oc_04_a_callback_that_is_dropped_three_times_arrives_once(database: 
     assert not toy.outbox.deliver_one(inbox)
     (entry,) = inbox.taken.values()
     assert {each.id for each in inbox.tried} == {entry.id}  # a receiver can tell that they are one
-    assert (entry.message, entry.reply) == (CardResponse(status=SUCCESS, data=b"1"), REPLY)
+    assert (entry.message, entry.reply) == (timed(CardResponse(status=SUCCESS, data=b"1"), 1e6, 1e6), REPLY)
     assert entry.operation == operation.id  # type: ignore[union-attr]
     assert _state(database) == ("sent", 4, None)
 
