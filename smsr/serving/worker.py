@@ -64,6 +64,16 @@ class _Running:
     """Held by the thread that works on it."""
     dropped: bool = False
 
+    @property
+    def card(self) -> str:
+        """The card, or what stands for it."""
+        card: str = self.claim.call.row["card"]
+        return card
+
+
+class _StillHere(Exception):
+    """A call was claimed of whose card this process still has an earlier one."""
+
 
 class Worker:
     """The calls that this process runs. All methods may be called from any thread."""
@@ -87,7 +97,8 @@ class Worker:
         self._settings = settings
         self._ready: SimpleQueue[tuple[_Running, Outcome | None] | None] = SimpleQueue()
         """What to go on with; None: look what there is."""
-        self._running: dict[int, _Running] = {}
+        self._running: dict[str, _Running] = {}
+        """By card."""
         self._draining = False
         self.serves = False
         """Whether threads work here, so that what this process accepts it may begin at once."""
@@ -163,8 +174,17 @@ class Worker:
         return not self._draining and len(self._running) < self._settings.max_running
 
     def _begin(self, running: _Running) -> None:
-        self._running[running.claim.call.row["number"]] = running
+        self._end_before(running.card)
+        self._running[running.card] = running
         self._ready.put((running, None))
+
+    def _end_before(self, card: str) -> None:
+        """What this process still has of a card that is to be claimed: it was late, and its lease is over."""
+        before = self._running.get(card)
+        if before is not None:
+            with before.busy:
+                if self._running.get(card) is before:  # it was not just about to be forgotten
+                    self._give_back(before, Lost())
 
     def _claim(self) -> bool:
         """Claim a call and bring it to its first step: one unit of work."""
@@ -176,8 +196,12 @@ class Worker:
                 claim = self._calls.claim(now, now + self._settings.lease)
                 if claim is None:
                     return False
+                if (card := claim.call.row["card"]) in self._running:
+                    raise _StillHere
                 running = _Running(claim, self._clock())
                 found = self._advanced(running, None)
+        except _StillHere:
+            self._end_before(card)
         except Exception as error:
             if running is None:
                 raise
@@ -186,7 +210,7 @@ class Worker:
                 self._calls.claim(now, _OVER)  # nothing was kept but this: that it was tried
         else:
             with running.busy:
-                self._running[claim.call.row["number"]] = running
+                self._running[card] = running
                 self._go_out(running, found)
         return True
 
@@ -286,8 +310,8 @@ class Worker:
         self._calls.release(running.claim)
 
     def _forget(self, running: _Running) -> None:
-        if self._running.get(running.claim.call.row["number"]) is running:
-            del self._running[running.claim.call.row["number"]]
+        if self._running.get(running.card) is running:
+            del self._running[running.card]
 
 
 def expired(function: Function, failure: ExecutionStatus | None = None) -> Response:

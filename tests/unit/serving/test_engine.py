@@ -467,6 +467,35 @@ def test_a_process_that_lost_its_lease_writes_nothing(make: MakeToy, clock: Time
     assert first.outbox.waiting() == 1
 
 
+@pytest.mark.parametrize("accepts", [False, True])
+def test_what_a_late_process_had_of_a_card_is_closed_before_it_begins_anew(
+    make: MakeToy, clock: Time, accepts: bool
+) -> None:
+    seen: list[str] = []
+    first, second = make(ByHand()), make(ByHand())
+
+    def procedure(asked: Request) -> Procedure[Response]:
+        seen.append(f"{asked.call.identifier} begun")
+        try:
+            yield ToyStep("s")
+        finally:
+            seen.append(f"{asked.call.identifier} closed")
+        return CardResponse(status=SUCCESS)
+
+    first.does.instead = procedure
+    _accept(first, request("1"))
+    first.work()
+    clock.now += 31
+    if accepts:  # another process has brought the call to its end, and the next one is begun as it comes
+        second.does.instead = lambda _: second.does._nothing(CardResponse(status=SUCCESS))
+        second.work()
+        first.engine.worker.serves = True
+        _accept(first, request("2"))
+    first.work()
+    assert seen == ["1 begun", "1 closed", "2 begun" if accepts else "1 begun"]
+    assert first.engine.worker.running == 1
+
+
 def test_a_lost_call_is_closed_and_what_it_writes_then_is_not_kept(make: MakeToy, clock: Time) -> None:
     first, second = make(ByHand()), make(ByHand())
     closed: list[bool] = []
