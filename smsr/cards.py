@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.errors import M2mError
@@ -31,6 +32,9 @@ from smsr.store import EisStore
 from smsr.upkeep import apply_audit, with_profile, without_profile
 
 __all__ = ["Cards"]
+
+_AUDITS: Final = 3
+"""A card that tells of a switch during each of so many is believed as it was in the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,13 @@ class Cards:
         self._store.put(without_profile(self.known(eid), profile.iccid))
 
     def audit(self, eid: Eid) -> CardProcedure[None]:
-        """Ask the card for everything, and believe it."""
-        found = yield from run_commands(eid, audit(), AUDIT)
-        eis = self.known(eid)
+        """Ask the card for everything, and believe it; once more where it has told of a switch meanwhile."""
+        for _ in range(_AUDITS):
+            before = self.known(eid).enabled
+            found = yield from run_commands(eid, audit(), AUDIT)
+            eis = self.known(eid)
+            if _iccid(eis.enabled) == _iccid(before):
+                break
         if found.certificate != eis.info.ecasd_certificate:
             raise Refused(Code.ECASD_CERTIFICATE, "the card holds another certificate than its EIS", eid)
         self._store.put(apply_audit(eis, found, datetime.fromtimestamp(self._clock(), UTC)))
@@ -163,6 +171,10 @@ class Cards:
         except M2mError as error:
             return replace(status_of(error), status=Status.EXECUTED_WITHWARNING)
         return SUCCESS
+
+
+def _iccid(profile: ProfileInfo | None) -> Iccid | None:
+    return None if profile is None else profile.iccid
 
 
 def _without_entry(eis: Eis, iccid: Iccid) -> Eis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,17 @@ from apdu.gp.install import InstallForPersonalization
 from apdu.gp.sgp02 import DisableProfile, EnableProfile
 from apdu.gp.store_data import StoreDataMode, Structure, store_data
 from apdu.ids import Aid, Eid, Imsi
+from apdu.script import ApduScript
 from apdu.tlv.scan import dgi
-from smsr.api.eis_parts import Operation, Pol2Action, Pol2Qualification, Pol2Rule, ProfileState, SubscriptionAddress
+from smsr.api.eis_parts import (
+    Operation,
+    Pol2Action,
+    Pol2Qualification,
+    Pol2Rule,
+    ProfileInfo,
+    ProfileState,
+    SubscriptionAddress,
+)
 from smsr.api.messages import (
     AuditEisRequest,
     Call,
@@ -483,6 +493,37 @@ def test_audit_believes_the_card(bench: Bench) -> None:
     assert (profile.state, profile.fall_back) == (ProfileState.ENABLED, True)
     assert (response.eis.remaining_memory, bench.eis.remaining_memory) == (12345, 12345)
     assert response.eis.last_audit is not None
+
+
+def test_audit_asks_again_when_the_card_tells_of_a_switch_meanwhile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, fall_back = bench.profile(), bench.profile(ICCID_2)
+    bench.card.fall_back = fall_back
+    assert bench.smsr.enable_profile(bench.request()).status.is_success
+    run, audits = bench.card.run, 0
+
+    def late(script: ApduScript[Any], name: str = "") -> Any:
+        nonlocal audits
+        audits += 1
+        result = run(script, name)
+        if audits == 1:  # the card falls back, and its notification overtakes the answer
+            bench.card.isd_ps |= {first: LifeCycle.DISABLED, fall_back: LifeCycle.ENABLED}
+            bench.store.put(replace(bench.eis, profiles=tuple(_turned(each) for each in bench.eis.profiles)))
+        return result
+
+    monkeypatch.setattr(bench.card, "run", late)
+    assert bench.smsr.audit_eis(AuditEisRequest(call=Call(SM_DP_OID), eid=EID)).status.is_success
+    assert {each.iccid: each.state for each in bench.eis.profiles} == {
+        ICCID: ProfileState.DISABLED,
+        ICCID_2: ProfileState.ENABLED,
+    }
+    assert audits == 2
+
+
+def _turned(profile: ProfileInfo) -> ProfileInfo:
+    enabled = profile.state is ProfileState.ENABLED
+    return replace(profile, state=ProfileState.DISABLED if enabled else ProfileState.ENABLED)
 
 
 def test_audit_of_another_card(bench: Bench) -> None:
