@@ -406,7 +406,7 @@ class World:
             trail=Counter(
                 (Recorded(each.operation).name, each.iccid)
                 for each in eis.audit_trail
-                if each.status.status is Status.EXECUTED_SUCCESS
+                if each.status is not None and each.status.status is Status.EXECUTED_SUCCESS
             ),
         )
 
