@@ -7,8 +7,9 @@ nowhere else, so what was verified is what is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
 
 from apdu.ids import Aid, Eid, Iccid
 from smsr.api.eis_codec import decode_signed_info
@@ -28,10 +29,9 @@ __all__ = ["Eis"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eis:
-    """The whole set. `info` is read from the signed octets when the set is made."""
+    """The whole set. One that comes from elsewhere is `received`."""
 
     signed: SignedInfo
-    info: EumSignedInfo = field(init=False)
     remaining_memory: int
     available_memory: int
     smsr_id: Oid | None = None
@@ -41,8 +41,17 @@ class Eis:
     audit_trail: tuple[AuditRecord, ...] = ()
     additional_properties: tuple[Property, ...] = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "info", decode_signed_info(self.signed.octets))
+    @classmethod
+    def received(cls, **values: Any) -> Self:
+        """A set that somebody sent; DecodeError for signed octets that are none."""
+        eis = cls(**values)
+        decode_signed_info(eis.signed.octets)
+        return eis
+
+    @property
+    def info(self) -> EumSignedInfo:
+        """What was signed, read from the octets when it is asked for."""
+        return decode_signed_info(self.signed.octets)
 
     @property
     def eid(self) -> Eid:

@@ -46,7 +46,7 @@ def encode_signed_info(info: EumSignedInfo) -> bytes:
     return canonical(parse_document(with_namespaces(text, RPS).encode()))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def decode_signed_info(octets: bytes) -> EumSignedInfo:
     """Read the octets; DecodeError for anything that is not the canonical form of an EumSignedInfo."""
     if len(octets) > _MAX_OCTETS:

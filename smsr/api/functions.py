@@ -103,6 +103,11 @@ class Function:
     """What its actions call it, where that is something else."""
 
     @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.name.startswith("Get")
+
+    @property
     def request_element(self) -> str:
         """Local name of the request, or of the notification."""
         ending = "" if self.exchange is Exchange.NOTIFICATION else "Request"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -17,6 +17,8 @@ import msgspec
 from apdu.errors import DecodeError
 from apdu.ids import Aid, Eid, Iccid, Imsi, Tar
 from apdu.keys.secret import SecretKey
+from smsr.api.eis import Eis
+from smsr.api.eis_codec import decode_signed_info
 from smsr.api.eis_parts import SignedInfo
 from smsr.api.messages import Call, Request
 from smsr.kit.oid import Oid
@@ -62,7 +64,7 @@ _TEXTS: Final[dict[type, tuple[Callable[[str], Any], dict[str, Any]]]] = {
     Aid: (Aid.from_string, {"pattern": "^([0-9A-Fa-f]{2}){5,16}$"}),
     Tar: (Tar.from_string, {"pattern": "^[0-9A-Fa-f]{6}$"}),
     Imsi: (Imsi, {"pattern": "^[0-9]{6,15}$"}),
-    Oid: (Oid, {"pattern": "^[0-2](\\.(0|[1-9][0-9]*))+$"}),
+    Oid: (lru_cache(maxsize=1024)(Oid), {"pattern": "^[0-2](\\.(0|[1-9][0-9]*))+$"}),
     Hex: (_hex, {"pattern": "^([0-9A-Fa-f]{2})*$"}),
 }
 """Values that are text: how they are read, and what JSON Schema says of them."""
@@ -196,6 +198,7 @@ def _record(kind: type) -> Shape:
         forbid_unknown_fields=True,
     )
     wire.__doc__ = kind.__doc__
+    sets = {name for name, hint in get_type_hints(kind).items() if hint in (Eis, Eis | None)}
     table = [(member.name, member.default, member.shape.write) for member in members]
     back = [(member.name, member.shape.read) for member in members]
 
@@ -214,6 +217,8 @@ def _record(kind: type) -> Shape:
             if member is not msgspec.UNSET:
                 try:
                     values[name] = convert(member)
+                    if name in sets and values[name] is not None:
+                        decode_signed_info(values[name].signed.octets)  # one that is part of a message was received
                 except DecodeError as error:
                     raise error.inside(name) from None
         if is_request:

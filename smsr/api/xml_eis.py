@@ -19,7 +19,7 @@ _PROPERTY: Final = Record(
 )
 PROPERTIES: Final = listed("Property", _PROPERTY, RPS, Occurs(1, 1000))
 EIS: Final = Record(
-    nested(Eis, signed=SignedInfo),
+    nested(Eis.received, signed=SignedInfo),
     (
         Field("EumSignedInfo", "signed.octets", Verbatim()),
         Field("EumSignature", "signed.signature", SIGNATURE),

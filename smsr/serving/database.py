@@ -189,9 +189,11 @@ def _sqlite(path: str | None, connections: int) -> Engine:
         if connection.info.get(_LAZY, "FULL") != level:
             connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
             connection.info[_LAZY] = level
-        # a transaction that reads first and writes later could not go on when another one wrote in between
-        reading = connection.get_execution_options().get(_READING)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get(_READING):
+            assert connection.connection.dbapi_connection is not None
+            connection.connection.dbapi_connection.execute("BEGIN")  # touches no file
+        else:  # one that reads first and writes later could not go on when another one wrote in between
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

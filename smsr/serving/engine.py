@@ -111,7 +111,7 @@ class Engine:
     def _call(self, function: Function, request: Request, reply: ReplyTo | None) -> Response | Operation:
         if function.exchange is Exchange.ASYNCHRONOUS:
             return self._accept(function, request, reply)
-        if function.name.startswith("Get"):
+        if function.reads:
             return self._read(function, request)
         return self._write(function, request)
 

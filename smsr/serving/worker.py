@@ -284,7 +284,8 @@ class Worker:
     def _drop_unless_busy(self, running: _Running) -> None:
         if running.busy.acquire(blocking=False):
             try:
-                self._drop(running, Lost())
+                if self._running.get(running.claim.call.row["number"]) is running:  # it may be over since
+                    self._drop(running, Lost())
             finally:
                 running.busy.release()
 

@@ -47,12 +47,14 @@ class App:
         self._rates = Rates(site.limits)
         self._metrics = site.metrics
         self._pool = ThreadPoolExecutor(site.limits.threads, thread_name_prefix="call")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="read")  # more would wait for the interpreter only
         self._routes = observed_routes(site) if observed else routes_of(site)
         self._nowhere = Route(handle=lambda _: error(HTTPStatus.NOT_FOUND, "no such path"), name="nowhere")
 
     def close(self) -> None:
         """Let the calls that run end."""
         self._pool.shutdown()
+        self._reader.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -80,7 +82,8 @@ class App:
             self._admit(route, scope, headers)
             body = await self._body(receive, headers) if route.takes else b""
             sent = Sent(scope.get(PEER), scope["path"], headers, body)
-            return await asyncio.get_running_loop().run_in_executor(self._pool, route.handle, sent)
+            pool = self._reader if route.reads else self._pool
+            return await asyncio.get_running_loop().run_in_executor(pool, route.handle, sent)
         except Refusal as refusal:
             return route.refuse(refusal)
         except ClientDisconnect:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from smsr.api.functions import Function
+from smsr.api.functions import Function, Interface
 from smsr.kit.oid import Oid
 from smsr.kit.trust import Peer
 from smsr.serving.http.answers import JSON, Answer, Refusal, error, sentence, wrong_role
@@ -58,6 +58,8 @@ class Route:
     role: Oid | None = None
     """Who may, where it is one role."""
     refuse: Callable[[Refusal], Answer] = sentence
+    reads: bool = False
+    """Whether it only looks at what there is, which is quickly done."""
 
     @property
     def method(self) -> str:
@@ -79,7 +81,7 @@ def routes_of(site: Site) -> Mapping[str, Route]:
             takes=SOAP,
             refuse=partial(soap.refusal, interface),
         )
-    routes[OPERATIONS] = Route(handle=partial(_operation, calls), name="operation", binding=Binding.JSON)
+    routes[OPERATIONS] = Route(handle=partial(_operation, calls), name="operation", binding=Binding.JSON, reads=True)
     for path, document in documents(site).items():
         routes[path] = Route(handle=partial(_constant, document), name="document")
     return {**routes, **observed_routes(site)}
@@ -110,6 +112,7 @@ def _json(calls: JsonCalls, function: Function, kind: Kind) -> Route:
         binding=Binding.JSON,
         takes=JSON,
         role=caller(function, kind),
+        reads=function.reads and function.interface is not Interface.ES2,  # those an SM-DP asks an SM-SR
         refuse=partial(calls.refused, function) if kind is Kind.REQUEST else sentence,
     )
 
