@@ -76,6 +76,7 @@ def main() -> None:
     euicc card new FILE.card       a card of your own
     euicc card info -r TEXT        the card in a reader, or -r virtual:FILE.card
     euicc bench                    measure against the budgets
+    euicc bench servers            the same for the SM-SR and the SM-DP
     """
 
 
@@ -162,7 +163,7 @@ def demo(
     run(options, as_json=as_json)
 
 
-@main.command()
+@main.group(invoke_without_command=True)
 @click.option(
     "--profile",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -170,15 +171,36 @@ def demo(
     help="Profile package to provision instead of the project's own.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
-def bench(profile: Path | None, as_json: bool) -> None:
+@click.pass_context
+def bench(context: click.Context, profile: Path | None, as_json: bool) -> None:
     """Measure speed and memory against the budgets.
 
     Each figure is the median of several rounds, with the width of the middle half of them as its spread, and stands
     beside what this machine could do in the same run. A figure outside its budget is marked; it is no error.
     """
+    if context.invoked_subcommand is not None:
+        return
     from tools.bench.command import run
 
     run(profile, as_json=as_json)
+
+
+@bench.command("servers")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.option(
+    "--postgresql",
+    metavar="URL|auto",
+    default="",
+    help="Provision with PostgreSQL, too: a server where this user may make databases, or one that is started for it.",
+)
+def bench_servers(as_json: bool, postgresql: str) -> None:
+    """Measure the SM-SR and the SM-DP as servers: some minutes, on two processors.
+
+    GetEIS with 100 000 EIS, and downloads with activation of 1000 cards from an operator's call to its callback.
+    """
+    from tools.bench.servers.command import run
+
+    run(as_json=as_json, postgresql=postgresql)
 
 
 @main.command()

@@ -29,7 +29,7 @@ from tools.bench.traces import trace_metrics
 from tools.bench.traceviews import VIEWS_NOTE, view_metrics
 from tools.text import thousands
 
-__all__ = ["run"]
+__all__ = ["machine", "run"]
 
 
 def _notes() -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def run(profile: Path | None, *, as_json: bool, effort: Effort | None = None) ->
     """Measure and print."""
     effort = effort or Effort()
     line = Line(profile)
-    head = Head(_machine(), _described(line, profile))
+    head = Head(machine(), _described(line, profile))
     calibration = Calibration()
     if as_json:
         metrics = list(_measure(line, profile, effort, calibration))
@@ -81,7 +81,7 @@ def _described(line: Line, profile: Path | None) -> str:
     return f"{origin}, {thousands(len(made.package))} bytes, {made.elements} elements"
 
 
-def _machine() -> str:
+def machine() -> str:
     """Interpreter, libraries and processors: what figures from elsewhere are compared by."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     openssl = " ".join(backend.openssl_version_text().split()[:2])

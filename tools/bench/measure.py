@@ -110,6 +110,14 @@ class Effort:
     """Cards at the admin server at a time."""
     apdus: int = 1_000_000
     """Of the trace that is looked at."""
+    sets: int = 100_000
+    """EIS that an SM-SR has."""
+    load_seconds: float = 4.0
+    """A round of requests to a server."""
+    provisionings: int = 1000
+    """Through servers."""
+    at_a_time: int = 24
+    """Of them."""
 
 
 def rounds(action: Callable[[], object], count: int, prepare: Callable[[], object] | None = None) -> Sample:

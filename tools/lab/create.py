@@ -10,47 +10,32 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from apdu.ids import Eid
-from apdu.keys.secret import SecretKey
-from apdu.ota.addressing import SmsAddressing, https_addressing
-from apdu.ota.trigger import PskSelection, Trigger
-from apdu.sms.address import Address
-from emulator.factory.eum import Bootstrap, CardOrder, CertificateIssuer, Eum, ManufacturedCard
 from emulator.memory.image import ImageBackend
-from emulator.memory.store import Memory
-from smsr.api.eis_parts import ProfileInfo, ProfileState, SubscriptionAddress
 from smsr.api.json_codec import encode
-from smsr.api.messages import Call, RegisterEisRequest
-from smsr.api.transport_keys import wrap_keys
-from smsr.kit.folder import CI, PkiFolder
-from smsr.ota.push import PushSettings, trigger_for
 from tools.cards.make import key_text
 from tools.entropy import SystemEntropy
 from tools.errors import ToolError, reason
 from tools.lab.configs import write_configs
-from tools.lab.layout import HOST, NUMBER, Lab, LabCard, LabFile, LabProfile, Ports
+from tools.lab.factory import CardFactory
+from tools.lab.layout import Lab, LabCard, LabFile, LabProfile
 from tools.lab.ports import draw_ports
-from tools.pki import make_eid, signed_eis
-from tools.pkidir.operations import initialise, read_authority
+from tools.pki import make_eid
+from tools.pkidir.operations import initialise
 from tools.pkidir.vault import FILES
-from tools.subscription import PreparedProfile, draw_profile
+from tools.subscription import draw_profile
 
 __all__ = ["create"]
 
 _FOLDERS: Final = ("cards", "eis", "factory", "stock", "log", "run")
 _KEY: Final = 16
 _MASTER: Final = 32
-_PSK: Final = PskSelection(0x40, 0x01)
 
 
 def create(path: Path, cards: int, profiles: int) -> None:
@@ -106,11 +91,6 @@ class _Maker:
             (path / name).mkdir(mode=0o700)
         self._lab = Lab(path, LabFile(ports=self._ports, cards=(), profiles=()))
         initialise(self._lab.pki, FILES)
-        folder = PkiFolder(self._lab.pki)
-        self._ci = read_authority(folder, f"{CI}/1", FILES)
-        self._eum = read_authority(folder, "eum/1", FILES)
-        self._transport = SecretKey(self._entropy.draw(_KEY))
-        self._operator, self._sm_dp = self._lab.oid("operator"), self._lab.oid("sm-dp")
 
     def make(self, cards: int, profiles: int) -> None:
         """Everything; lab.json comes last."""
@@ -118,57 +98,24 @@ class _Maker:
         write_configs(self._lab)
         for name in ("smsr.master", "smdp.master"):
             _write(path / name, self._entropy.draw(_MASTER).hex().encode())
-        _write(path / "eum.transport", self._transport.reveal().hex().encode())
-        factory = self._factory()
+        _write(path / "eum.transport", self._entropy.draw(_KEY).hex().encode())
+        factory = CardFactory(self._lab, self._entropy)
         made = tuple(self._card(factory) for _ in range(cards))
         stock = tuple(self._profile() for _ in range(profiles))
         file = LabFile(ports=self._ports, cards=made, profiles=stock)
         _write(path / "lab.json", msgspec.json.format(msgspec.json.encode(file)))
 
-    def _factory(self) -> Eum:
-        return Eum(
-            identifier=self._eum.ca_identifier,
-            key=self._eum.key,
-            ci=CertificateIssuer(self._ci.ca_identifier, self._ci.key.public_key),
-            master=SecretKey(self._entropy.draw(_MASTER)),
-            expiration=self._eum.certificate.not_valid_after_utc.date(),
-        )
-
-    def _card(self, factory: Eum) -> LabCard:
-        first = draw_profile(self._entropy)
+    def _card(self, factory: CardFactory) -> LabCard:
         eid = make_eid(self._entropy)
-        order = CardOrder(eid=eid, lab=True, bootstrap=Bootstrap(first.package), addressing=_addressing(self._ports))
         with ImageBackend.create(self._lab.image(str(eid))) as image:
-            made = factory.manufacture(order, Memory(image), self._entropy)
-        assert made.lab is not None
-        _write(self._lab.image(str(eid)).with_suffix(".keys"), f"{key_text(made.lab)}\n".encode())
-        _write(self._lab.registration(str(eid)), encode(self._registration(made, eid, first)))
+            made = factory.make(eid, image)
+        first = made.profile
+        _write(self._lab.image(str(eid)).with_suffix(".keys"), f"{key_text(made.keys)}\n".encode())
+        _write(self._lab.registration(str(eid)), encode(made.registration))
         _write(self._lab.factory(str(first.iccid)), first.package)
         return LabCard(eid=str(eid), iccid=str(first.iccid), imsi=str(first.imsi), msisdn=first.msisdn)
-
-    def _registration(self, made: ManufacturedCard, eid: Eid, first: PreparedProfile) -> RegisterEisRequest:
-        """ES1.RegisterEIS, with the profile that is on the card and with its keys as they travel."""
-        profile = ProfileInfo(
-            iccid=first.iccid,
-            isd_p_aid=made.isd_ps[0],
-            mno_id=self._operator,
-            smdp_id=self._sm_dp,
-            state=ProfileState.ENABLED,
-            fall_back=True,
-            subscription=SubscriptionAddress(first.imsi, first.msisdn),
-        )
-        eis = replace(signed_eis(made, self._eum, time.time()), profiles=(profile,), smsr_id=self._lab.oid("sm-sr"))
-        call = Call(self._eum.oid, f"register-{eid}")
-        return RegisterEisRequest(call=call, eis=wrap_keys(eis, self._transport))
 
     def _profile(self) -> LabProfile:
         drawn = draw_profile(self._entropy)
         _write(self._lab.stock(str(drawn.iccid)), drawn.package)
         return LabProfile(iccid=str(drawn.iccid), imsi=str(drawn.imsi), msisdn=drawn.msisdn)
-
-
-def _addressing(ports: Ports) -> tuple[bytes, ...]:
-    """Where a card reaches the SM-SR."""
-    push = PushSettings(address=ip_address(HOST), port=ports.cards)
-    trigger = Trigger.from_tlv(trigger_for(push, _PSK))
-    return SmsAddressing(address=Address.of(NUMBER)).encode(), https_addressing(trigger)
