@@ -284,7 +284,7 @@ class Worker:
     def _drop_unless_busy(self, running: _Running) -> None:
         if running.busy.acquire(blocking=False):
             try:
-                if self._running.get(running.claim.call.row["number"]) is running:  # it may be over since
+                if self._running.get(running.card) is running:  # it may be over since
                     self._drop(running, Lost())
             finally:
                 running.busy.release()
