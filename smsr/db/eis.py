@@ -20,7 +20,7 @@ from smsr.db.tables import AUDIT, EIS, EIS_KEY, EIS_PROFILE
 from smsr.kit.sealer import Sealer
 from smsr.serving.database import Database, Stale
 
-__all__ = ["SqlEisStore"]
+__all__ = ["SqlEisStore", "key_place"]
 
 _TRAIL: Final = 1000
 """Records of a card's audit trail that its EIS shows; the table has them all."""
@@ -179,7 +179,7 @@ class SqlEisStore:
         keys: dict[tuple[int, int], SecretKey] = {}
         for each in connection.execute(_KEYS, {"this": row["eid"]}).mappings():
             place = (each["kvn"], each["kid"], each["type"])
-            keys[place[:2]] = SecretKey(self._sealer.open(each["sealed"], _place(eid, place)), KeyType(each["type"]))
+            keys[place[:2]] = SecretKey(self._sealer.open(each["sealed"], key_place(eid, place)), KeyType(each["type"]))
         trail: tuple[AuditRecord, ...] = ()
         if row["audit_count"]:
             asked = {"this": row["eid"], "after": row["audit_count"] - _TRAIL}
@@ -209,7 +209,7 @@ class SqlEisStore:
                 "kvn": place[0],
                 "kid": place[1],
                 "type": place[2],
-                "sealed": self._sealer.seal(key.reveal(), _place(eid, place)),
+                "sealed": self._sealer.seal(key.reveal(), key_place(eid, place)),
             }
             for place, key in after.items()
             if place not in before or before[place] != key
@@ -263,7 +263,8 @@ def _with_keys(eis: Eis, keys: Mapping[tuple[int, int], SecretKey], trail: tuple
     return replace(eis, isd_r=replace(eis.isd_r, keysets=keysets), audit_trail=trail)
 
 
-def _place(eid: Eid, place: Place) -> bytes:
+def key_place(eid: Eid, place: Place) -> bytes:
+    """What a sealed key is bound to: EID, KVN, KID, type."""
     kvn, kid, type = place
     return bytes(eid) + bytes((kvn, kid)) + type.to_bytes(2, "big")
 

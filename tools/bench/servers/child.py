@@ -13,12 +13,13 @@ import logging
 import os
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from sqlalchemy import insert, select
 
 from apdu.ids import Eid, Iccid
 from emulator.memory.journal import JournalBackend
@@ -26,12 +27,14 @@ from smdp.config import SmDpConfig
 from smdp.profiles.store import StoredProfile, content_hash
 from smdp.service import SmDpService
 from smsr.api.eis import Eis
-from smsr.api.eis_codec import sign_info
 from smsr.api.eis_parts import SubscriptionAddress
 from smsr.api.functions import FUNCTIONS
 from smsr.api.messages import RegisterEisRequest, Response
 from smsr.api.transport_keys import unwrap_keys
 from smsr.config import SmSrConfig
+from smsr.db.eis import key_place
+from smsr.db.tables import EIS, EIS_KEY, EIS_PROFILE
+from smsr.kit.sealer import Sealer
 from smsr.service import SmSrService
 from smsr.serving.config import PartnerConfig, ServerConfig, load_config
 from smsr.serving.logs import log_to
@@ -134,22 +137,56 @@ def _register(service: SmSrService, request: RegisterEisRequest) -> None:
 
 
 def _fill(lab: Lab, service: SmSrService, count: int) -> None:
-    """One card's EIS for many cards: each signed and kept as any other, but not checked, as ES1 would."""
+    """One card's EIS for many cards that do not exist: the rows of the first one, with other digits in them.
+
+    They are read as all others are, and each key is sealed for its place; but the EUM has signed the first one only,
+    which GetEIS does not look at: an EIS is verified when it is registered.
+    """
     if not count:
         return
-    factory = CardFactory(lab, SystemEntropy())
-    made = factory.make(eid_of(count), JournalBackend()).registration.eis
-    first = unwrap_keys(made, factory.transport)
+    factory, database, first = CardFactory(lab, SystemEntropy()), service.host.database, eid_of(count)
+    eis = unwrap_keys(factory.make(first, JournalBackend()).registration.eis, factory.transport)
+    with database.unit() as connection:
+        service.stores.eis.add(eis)
+        row = dict(connection.execute(select(EIS)).mappings().one())
+    octets = _base64(eis.signed.octets)
+    sealer = service.host.sealer()
     for begin in range(0, count, _BATCH):
-        with service.host.database.unit():
-            for number in range(begin, min(begin + _BATCH, count)):
-                service.stores.eis.add(_copied(first, factory, number))
+        numbers = range(begin, min(begin + _BATCH, count))
+        with database.unit() as connection:
+            for table, rows in (
+                (EIS, [_copied(row, eis, octets, number) for number in numbers]),
+                (EIS_PROFILE, [{"eid": str(eid_of(number)), "iccid": str(_iccid(number))} for number in numbers]),
+                (EIS_KEY, [key for number in numbers for key in _keys(eis, sealer, eid_of(number))]),
+            ):
+                connection.execute(insert(table), rows)
+    found = service.stores.eis.get(eid_of(count - 1))
+    assert found is not None
+    assert (found.eid, found.isd_r) == (eid_of(count - 1), eis.isd_r)
 
 
-def _copied(first: Eis, factory: CardFactory, number: int) -> Eis:
-    info = replace(first.info, eid=eid_of(number))
-    profile = replace(first.profiles[0], iccid=Iccid.from_string(f"8900101{number:012d}"))
-    return replace(first, signed=sign_info(info, factory.eum.key, factory.eum.der), profiles=(profile,))
+def _copied(row: dict[str, object], eis: Eis, octets: str, number: int) -> dict[str, object]:
+    eid = str(eid_of(number))
+    signed = _base64(eis.signed.octets.replace(str(eis.eid).encode(), eid.encode()))
+    document = str(row["document"]).replace(octets, signed)
+    return {**row, "eid": eid, "document": document.replace(str(eis.profiles[0].iccid), str(_iccid(number)))}
+
+
+def _base64(octets: bytes) -> str:
+    return b64encode(octets).decode()
+
+
+def _iccid(number: int) -> Iccid:
+    return Iccid.from_string(f"8900101{number:013d}")
+
+
+def _keys(eis: Eis, sealer: Sealer, eid: Eid) -> Iterator[dict[str, object]]:
+    for keyset in eis.isd_r.keysets:
+        for key in keyset.keys:
+            assert key.value is not None
+            place = (keyset.version, key.index, int(key.value.type))
+            sealed = sealer.seal(key.value.reveal(), key_place(eid, place))
+            yield {"eid": str(eid), **dict(zip(("kvn", "kid", "type"), place, strict=True)), "sealed": sealed}
 
 
 # --- the SM-DP
