@@ -129,7 +129,7 @@ def test_what_is_run_elsewhere_is_no_wrong_usage(line: str) -> None:
     command: click.Command = main
     context = click.Context(main, **main.context_settings)
     _, *words = shlex.split(line.partition(" | ")[0])
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and (words or not command.invoke_without_command):
         found = command.get_command(context, words.pop(0))
         assert found is not None
         command = found
