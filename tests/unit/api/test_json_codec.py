@@ -258,3 +258,18 @@ def test_every_message_has_a_schema_that_closes_its_members() -> None:
     assert all(each["additionalProperties"] is False for each in objects)
     assert "value" not in components["EisKey"]["properties"]
     assert es2.GetEisRequest in MESSAGES
+
+
+@pytest.mark.parametrize("kind", [m.RegisterEisRequest, m.EisResponse])
+def test_an_eis_that_came_is_read_and_one_that_was_kept_is_not(kind: type[Message]) -> None:
+    """What an EUM signed has to be an EumSignedInfo when it comes; what is kept was looked at then."""
+    broken = b"PHJwczpPdGhlci8+"  # <rps:Other/>
+    message = next(each for each in samples(kind) if each.eis is not None)  # type: ignore[union-attr]
+    written = json.loads(encode(message))
+    written["eis"]["signed"]["octets"] = broken.decode()
+    with pytest.raises(DecodeError) as found:
+        decode(kind, json.dumps(written).encode())
+    assert found.value.path[0] == "eis"
+    kept = decode(Eis, json.dumps(written["eis"]).encode())
+    with pytest.raises(DecodeError):
+        kept.info  # noqa: B018 - reading it is what fails

@@ -14,6 +14,7 @@ from lxml import etree
 from apdu.errors import EncodeError
 from smsr.api.functions import Exchange, Function, Message
 from smsr.api.xml_parts import RPS
+from smsr.kit.soap.envelope import SoapError
 from tests.require import schemas_path
 from tests.unit.soap.samples import ADDRESSING, BINDING, FUNCTIONS, every_message
 
@@ -121,3 +122,14 @@ def test_what_cannot_be_sent() -> None:
     stranger = replace(ADDRESSING, sender=ADDRESSING.receiver)
     with pytest.raises(EncodeError, match="is not sent by"):
         BINDING.build(function, request, stranger)
+
+
+def test_an_eis_that_came_is_read() -> None:
+    """What an EUM signed has to be an EumSignedInfo, whatever else is right."""
+    for function, _, message in every_message():
+        if getattr(message, "eis", None) is None:
+            continue
+        data = BINDING.build(function, message, ADDRESSING)
+        assert b"ProductionDate>" in data
+        with pytest.raises(SoapError):
+            BINDING.read(data.replace(b"ProductionDate>", b"Productiondate>"))
