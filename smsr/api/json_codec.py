@@ -9,6 +9,7 @@ could not carry are refused. Keys whose value this server knows have no place he
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final, TypeVar, cast
@@ -22,6 +23,8 @@ from smsr.kit.oid import Oid
 __all__ = ["MAX_BYTES", "decode", "encode", "schemas"]
 
 T = TypeVar("T")
+_STRANGE: Final = re.compile(r"unknown field `(?![a-z_]+\d?`).*", re.DOTALL)
+"""What was taken for a name and is none is not repeated: it may be anything, also a key."""
 
 MAX_BYTES: Final = 1 << 20
 """Of one message."""
@@ -45,7 +48,7 @@ def decode(kind: type[T], data: bytes, requester: Oid | None = None) -> T:
     try:
         wire = _decoder(shape_of(kind)).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DecodeError(str(error)) from None
+        raise DecodeError(_STRANGE.sub("unknown field", str(error))) from None
     except RecursionError:
         raise DecodeError("nested too deeply") from None
     if getattr(wire, "function_requester", True) is None:

@@ -175,6 +175,8 @@ def _body(**changes: object) -> bytes:
         (encode(GET_EIS).decode().encode("utf-16"), "malformed"),
         (_body(more=1), "unknown field `more`"),
         (_body(call={}), "unknown field `call`"),
+        (_body(**{"00112233445566778899aabbccddeeff": 1}), "unknown field at offset 0$"),  # a key in a wrong place
+        (_body(**{"`x` - at `0`": 1}), "unknown field at offset 0$"),
         (_body(eid=None), "eid"),
         (_body(eid=89), "eid"),
         (_body(eid="89"), "eid"),
