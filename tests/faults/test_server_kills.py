@@ -17,6 +17,8 @@ from random import Random
 from threading import Event
 from typing import Final
 
+import pytest
+
 from apdu.errors import M2mError
 from apdu.gp.codes import LifeCycle
 from apdu.ids import Eid, Iccid
@@ -36,7 +38,7 @@ from smsr.service import MIGRATIONS
 from smsr.serving.config import load_config
 from smsr.serving.database import Database
 from tests.faults.killed_servers import Caller, Servers, callbacks, hearing, written
-from tests.scale import count
+from tests.scale import count, scale
 from tests.support.smsc import wait_for
 from tools.entropy import SystemEntropy
 from tools.lab.create import create
@@ -205,6 +207,7 @@ def _check_stock(stock: list[StoredProfile], held: dict[Eid, set[Iccid]]) -> Non
             assert each.eid == on_card[each.iccid], each
 
 
+@pytest.mark.timeout(300 if scale() == "ci" else 14_400)
 def test_servers_that_are_killed_while_they_work(tmp_path: Path) -> None:
     with _up(tmp_path / "lab") as (lab, servers), hearing(lab) as caller:
         work, kills = _run(lab, servers, caller)
