@@ -95,10 +95,12 @@ def main() -> None:
     else:
         service = _sm_dp(lab, order)
     service.start()
-    print(json.dumps(eids), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(time.process_time()), flush=True)
-    service.stop()
+    try:
+        print(json.dumps(eids), flush=True)
+        for _ in sys.stdin:
+            print(json.dumps(time.process_time()), flush=True)
+    finally:  # also when nobody reads any more
+        service.stop()
 
 
 def _changed(server: ServerConfig, order: Order) -> ServerConfig:
