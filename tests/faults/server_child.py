@@ -68,7 +68,7 @@ def _serve(name: str, lab: Lab) -> None:
 def main(path: Path) -> None:
     lab = open_lab(path)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them, so nothing of them stays
-    started = []
+    started: dict[str, int] = {}
     for line in sys.stdin:
         child = os.fork()
         if not child:
@@ -76,9 +76,9 @@ def main(path: Path) -> None:
                 _serve(line.strip(), lab)
             finally:
                 os._exit(0)
-        started.append(child)
+        started[line.strip()] = child
         print(child, flush=True)
-    for child in started[-2:]:
+    for child in started.values():
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
 
