@@ -154,19 +154,11 @@ class Channels:
 
     def carry_out(self, command: ProactiveCommand) -> TerminalAnswer | None:
         """Answer a command."""
-        if not self._has(command):
-            self._turn()
+        self._turn()
         try:
             return self._work[command.details.type](command)
         except Refusal as refusal:
             return TerminalAnswer.to(command, refusal.result)
-
-    def _has(self, command: ProactiveCommand) -> bool:
-        """Whether all that RECEIVE DATA asks for has come already."""
-        if not isinstance(command, ReceiveData):
-            return False
-        channel = self._open.get(command.channel)
-        return channel is not None and channel.link is not None and len(channel.link.received) >= command.length
 
     def finished(self) -> TerminalAnswer | None:
         """The answer for which a link had to be there first."""
