@@ -206,6 +206,8 @@ class Host:
             self._threads.stop()
         self._connections.close()
         self.database.close()
+        if self._token is not None:
+            self._token.close()
 
     def _listen(self, server: HttpServer) -> None:
         server.start()

@@ -6,9 +6,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -46,9 +44,10 @@ from smsr.serving.config import load_config
 from smsr.serving.connections import Connections
 from smsr.serving.logs import JsonFormatter
 from tests.faults.killed_servers import Caller, hearing
-from tests.require import require, softhsm_path
+from tests.require import softhsm_path
 from tests.support.scanner import FORMS, Scanner
 from tests.support.smsc import Smsc, wait_for
+from tests.support.softhsm import PIN, SECRETS, softhsm
 from tools.cli import main
 from tools.entropy import SystemEntropy
 from tools.lab.create import create
@@ -58,7 +57,7 @@ from tools.servers.inreach import CardInReach
 from tools.subscription import read_file, read_profile
 
 CARDS: Final = 3
-PASSPHRASE, PASSWORD, PIN = "correct horse 7 battery", "sK9x!q2z", "84371956"
+PASSPHRASE, PASSWORD = "correct horse 7 battery", "sK9x!q2z"
 _VARIABLES: Final = {"ATK37_PASSPHRASE": PASSPHRASE, "ATK37_PASSWORD": PASSWORD}
 
 
@@ -349,16 +348,11 @@ def test_atk_37_a_leak_is_found(said: Said, form: str) -> None:
 
 
 def test_atk_37_the_token_s_pin_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    require("softhsm")
-    (tmp_path / "tokens").mkdir()
-    (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
-    monkeypatch.setenv("SOFTHSM2_CONF", str(tmp_path / "softhsm2.conf"))
+    softhsm()
     monkeypatch.setenv("ATK37_PIN", PIN)
-    command = ("softhsm2-util", "--init-token", "--free", "--label", "lab", "--so-pin", "12345678", "--pin", PIN)
-    subprocess.run(command, check=True, capture_output=True, timeout=30, env=dict(os.environ))
     create(tmp_path / "lab", 1, 1)
     lab, log = open_lab(tmp_path / "lab"), io.StringIO()
-    token = f'token = "{softhsm_path()}"\ntoken_label = "lab"\ntoken_pin_env = "ATK37_PIN"\n'
+    token = f'token = "{softhsm_path()}"\ntoken_label = "{SECRETS}"\ntoken_pin_env = "ATK37_PIN"\n'
     lab.sm_dp.write_text(lab.sm_dp.read_text("utf-8").replace("[server]\n", f"[server]\n{token}"), "utf-8")
     with _debug(log):
         config = load_config(lab.sm_dp, SmDpConfig)

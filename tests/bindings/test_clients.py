@@ -71,14 +71,14 @@ def test_each_function(lab: Lab, provider: str, function: Function, binding: Bin
         assert result.exit_code == 0, result.output
         assert [each[:2] for each in service.calls] == [(function, expected)]
         done = function.exchange is Exchange.SYNCHRONOUS
-        assert result.output.startswith("status                  EXECUTED_SUCCESS" if done else "accepted: ")
+        assert result.output.startswith(f"{'status':<34}EXECUTED_SUCCESS" if done else "accepted: ")
 
 
 def test_what_comes_back_is_text_or_json(lab: Lab) -> None:
     service = lab.services["sm-sr"]
     service.respond = lambda *_: EisResponse(status=SUCCESS, eis=full_eis())
     text = run(lab, "sm-sr", "es3", "GetEIS", "--eid", EID).output
-    assert "    state               Enabled" in text
+    assert f"{'    state':<34}Enabled" in text
     assert "    iccid" in text
     assert "SecretKey" not in text
     found = json.loads(run(lab, "sm-sr", "es3", "GetEIS", "--eid", EID, "--json").output)

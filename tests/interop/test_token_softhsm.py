@@ -25,8 +25,8 @@ from smsr.kit.pki import Validity, issue_ci, issue_server
 from smsr.kit.sealer import derive_master_key
 from smsr.kit.trust import Trust
 from tests.require import require, softhsm_path
+from tests.support.softhsm import FOLDER, LAB, PIN, softhsm
 
-PIN = "87654321"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 VALIDITY = Validity(NOW - timedelta(days=1), NOW + timedelta(days=30))
 CURVES = [Curve.P256, Curve.BRAINPOOL_P256R1]
@@ -35,22 +35,12 @@ require("softhsm")
 from smsr.kit.token import TokenError, TokenKeys  # noqa: E402  # needs python-pkcs11
 
 
-def make_token(label: str) -> None:
-    command = ["softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-
-
 @pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenKeys]:
+def token() -> Iterator[TokenKeys]:
     """A token of this module's own."""
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
-        make_token("lab")
-        with TokenKeys(softhsm_path(), "lab", PIN) as keys:
-            yield keys
+    softhsm()
+    with TokenKeys(softhsm_path(), LAB, PIN) as keys:
+        yield keys
 
 
 def openssl(*arguments: object) -> str:
@@ -159,8 +149,7 @@ def test_what_is_wrong_is_said(token: TokenKeys, tmp_path: Path) -> None:
 def test_a_folder_whose_signing_keys_are_in_the_token(token: TokenKeys, tmp_path: Path) -> None:
     """`euicc pki` with --token: made, renewed and revoked there; openssl follows the chain; no file has such a key."""
     path = tmp_path / "hsm.pki"
-    make_token("folder")
-    place = ("--token", softhsm_path(), "--token-label", "folder", "--token-pin-env", "TOKEN_PIN")
+    place = ("--token", softhsm_path(), "--token-label", FOLDER, "--token-pin-env", "TOKEN_PIN")
 
     def run(*arguments: object, pin: str = PIN) -> str:
         command = [sys.executable, "-c", "from tools.cli import main; main(prog_name='euicc')", "pki"]

@@ -17,7 +17,7 @@ from tools.text import printable
 
 __all__ = ["shown"]
 
-_WIDTH: Final = 24
+_WIDTH: Final = 34
 _LONG: Final = 400
 
 
