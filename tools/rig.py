@@ -152,14 +152,6 @@ def number_of(profile: PreparedProfile) -> Address:
     return Address.of(f"+{profile.msisdn or f'999{str(profile.imsi)[-9:]}'}")
 
 
-def _refresh(modem: Modem) -> None:
-    """Let the card have the reset that it asks for; reset it anyway where it asks for none."""
-    before = modem.resets
-    modem.settle()
-    if modem.resets == before:
-        modem.start()
-
-
 def reach(servers: Servers, station: Station, source: Source, observer: Observer = IGNORE) -> ReaderBearer:
     """Give the SM-SR a way to the card; a new one whenever something else has used the card's channel meanwhile."""
     modem = station.modem
@@ -168,7 +160,7 @@ def reach(servers: Servers, station: Station, source: Source, observer: Observer
         station.lab,
         entropy=source.entropy("reader"),
         clock=source.clock,
-        reset=lambda: _refresh(modem),
+        reset=modem.refresh,
         observer=observer,
     )
     servers.sm_sr.attach(station.eid, bearer)

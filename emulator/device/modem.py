@@ -98,6 +98,13 @@ class Modem:
         """A command with its whole response."""
         return exchange(self, command)
 
+    def refresh(self) -> None:
+        """Let the card have the reset that it asks for; reset it anyway where it asks for none."""
+        before = self.resets
+        self.settle()
+        if self.resets == before:
+            self.start()
+
     def settle(self) -> list[ProactiveCommand]:
         """Fetch and carry out proactive commands until none waits; returns them. A REFRESH may reset the card."""
         done: list[ProactiveCommand] = []

@@ -36,19 +36,12 @@ class CardInReach:
         self.card = Card(Memory(backend), entropy=entropy, clock=clock)
         self.modem = Modem(VirtualLink(self.card))
         self.modem.start()
-        self.bearer = ReaderBearer(self.modem, keys, entropy=entropy, clock=clock, reset=self._refresh)
+        self.bearer = ReaderBearer(self.modem, keys, entropy=entropy, clock=clock, reset=self.modem.refresh)
 
     @classmethod
     def from_image(cls, path: Path, entropy: Entropy) -> CardInReach:
         """The card of an image."""
         return cls(ImageBackend(path), read_lab_keys(path), entropy)
-
-    def _refresh(self) -> None:
-        """Let the card have the reset that it asks for; reset it anyway where it asks for none."""
-        before = self.modem.resets
-        self.modem.settle()
-        if self.modem.resets == before:
-            self.modem.start()
 
     def close(self) -> None:
         """Close the image."""
