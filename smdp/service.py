@@ -101,6 +101,7 @@ class SmDpService:
             parties=self.host.parties,
             limits=self.host.limits(),
             ready=self.host.ready,
+            embedded=self.host.database.is_sqlite,
             gauges={**self.host.gauges(), "es3_calls_waiting": lambda: float(self.performer.waiting)},
         )
 

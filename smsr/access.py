@@ -79,13 +79,26 @@ class Access:
     def card(self, function: Function, call: Call, eid: Eid) -> Eis:
         """A card's EIS, whole; refused to an operator that has no business with the card."""
         eis = self._known(eid)
-        if self._partners[call.requester] is PartnerRole.MNO and not self._own(function, call, eis):
-            raise Refused(Code.EIS_NOT_ALLOWED, subject_identifier=eid)
+        self._check(call, eis, self._own(function, call, eis))
         return eis
 
+    def shown(self, function: Function, call: Call, eid: Eid) -> Eis:
+        """What the requester may see of a card's EIS; refused to an operator that has no business with the card."""
+        role = self._partners[call.requester]
+        eis = self._store.without_keys(eid) if role is PartnerRole.MNO else self._store.get(eid)
+        if eis is None:
+            raise Refused(Code.EID_UNKNOWN, subject_identifier=eid)
+        own = self._own(function, call, eis)
+        self._check(call, eis, own)
+        return view_for(eis, own, role)
+
     def view(self, function: Function, call: Call, eis: Eis) -> Eis:
-        """What the requester may see of an EIS."""
+        """What the requester may see of an EIS that it has business with."""
         return view_for(eis, self._own(function, call, eis), self._partners[call.requester])
+
+    def _check(self, call: Call, eis: Eis, own: tuple[Iccid, ...]) -> None:
+        if self._partners[call.requester] is PartnerRole.MNO and not own:
+            raise Refused(Code.EIS_NOT_ALLOWED, subject_identifier=eis.eid)
 
     def _own(self, function: Function, call: Call, eis: Eis) -> tuple[Iccid, ...]:
         return tuple(each.iccid for each in eis.profiles if self._manages(function, call, each))

@@ -80,9 +80,7 @@ class Records:
 
     def get_eis(self, function: Function, request: GetEisRequest) -> EisResponse:
         """GetEIS: the EIS as the requester may see it."""
-        access = self._context.access
-        eis = access.card(function, request.call, request.eid)
-        return EisResponse(status=SUCCESS, eis=access.view(function, request.call, eis))
+        return EisResponse(status=SUCCESS, eis=self._context.access.shown(function, request.call, request.eid))
 
     def completed(self, function: Function, request: ProfileDownloadCompletedRequest) -> Response:
         """ES3.ProfileDownloadCompleted: the profile is there, disabled."""

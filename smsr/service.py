@@ -87,6 +87,7 @@ class SmSrService:
             parties=self.host.parties,
             limits=self.host.limits(),
             ready=self._ready,
+            embedded=self.host.database.is_sqlite,
             gauges=self.host.gauges(),
         )
 

@@ -21,6 +21,10 @@ class EisStore(Protocol):
         """The set of a card."""
         ...
 
+    def without_keys(self, eid: Eid) -> Eis | None:
+        """The set of a card to look at: its keys may lack their values, and the audit trail its records."""
+        ...
+
     def add(self, eis: Eis) -> bool:
         """Keep a new set; False, and nothing changed, when its EID is there already."""
         ...
@@ -68,6 +72,8 @@ class MemoryEisStore:
     def get(self, eid: Eid) -> Eis | None:
         """The set of a card."""
         return self._by_eid.get(eid)
+
+    without_keys = get
 
     def add(self, eis: Eis) -> bool:
         """Keep a new set; False, and nothing changed, when its EID is there already."""

@@ -10,7 +10,7 @@ from enum import Enum, unique
 from apdu.ids import Iccid
 from apdu.keys.secret import KeyType
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import EisKey, KeyComponent, Keyset, ProfileInfo, ProfileState, SecurityDomain
+from smsr.api.eis_parts import EisKey, KeyComponent, Keyset, ProfileInfo, ProfileState
 
 __all__ = ["PartnerRole", "view_for"]
 
@@ -27,9 +27,11 @@ class PartnerRole(Enum):
 def view_for(eis: Eis, iccids: Collection[Iccid], role: PartnerRole) -> Eis:
     """The EIS as a partner may see it that manages these profiles: no others, no keys, no audit trail."""
     own = tuple(_shown(profile) for profile in eis.profiles if profile.iccid in iccids)
-    isd_r = _without_keys(eis.isd_r)
     if role is PartnerRole.MNO:  # hidden, but the schema demands a key set
-        isd_r = replace(isd_r, keysets=tuple(Keyset(version=each.version) for each in isd_r.keysets))
+        keysets = tuple([Keyset(version=each.version) for each in eis.isd_r.keysets])
+    else:
+        keysets = tuple(map(_without_values, eis.isd_r.keysets))
+    isd_r = replace(eis.isd_r, keysets=keysets)
     return replace(eis, profiles=own, isd_r=isd_r, audit_trail=(), last_audit=None)
 
 
@@ -38,9 +40,8 @@ def _shown(profile: ProfileInfo) -> ProfileInfo:
     return replace(profile, state=ProfileState.CREATED) if profile.state is ProfileState.IN_CREATION else profile
 
 
-def _without_keys(domain: SecurityDomain) -> SecurityDomain:
-    keysets = tuple(replace(keyset, keys=tuple(map(_without_value, keyset.keys))) for keyset in domain.keysets)
-    return replace(domain, keysets=keysets)
+def _without_values(keyset: Keyset) -> Keyset:
+    return replace(keyset, keys=tuple(map(_without_value, keyset.keys)))
 
 
 def _without_value(key: EisKey) -> EisKey:

@@ -85,6 +85,15 @@ class SqlEisStore:
             kept = self._read(connection, eid)
         return None if kept is None else kept.eis
 
+    def without_keys(self, eid: Eid) -> Eis | None:
+        """The set of a card to look at, without the values of keys and the audit trail where they were not read yet."""
+        with self._database.reading() as connection:
+            row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
+            if row is None:
+                return None
+            kept = self._known(eid, row["version"])
+            return decode(Eis, row["document"].encode()) if kept is None else kept.eis
+
     def add(self, eis: Eis) -> bool:
         """Keep a new set; False, and nothing changed, when its EID is there already."""
         row = {"eid": str(eis.eid), "version": 1, "audit_count": 0, "audit_head": _START, **_values(eis)}
@@ -162,17 +171,20 @@ class SqlEisStore:
         row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
         if row is None:
             return None
-        noted = self._database.noted
-        mine: _Kept | None = noted.get((self, eid))
-        if mine is not None and mine.version == row["version"]:
-            return mine
-        kept = self._cache.get(eid)
-        if kept is None or kept.version != row["version"]:
+        kept = self._known(eid, row["version"])
+        if kept is None:
             found = kept = self._decoded(connection, eid, row)
             # not before the unit is kept: SQLite shows what a unit of the same group wrote, which may still be undone
             self._database.after(lambda: self._cache.put(eid, found))
-        noted.setdefault((self, eid), kept)
+        self._database.noted.setdefault((self, eid), kept)
         return kept
+
+    def _known(self, eid: Eid, version: int) -> _Kept | None:
+        """What was read before, if it is that version: in this unit of work, or in another one."""
+        for kept in (self._database.noted.get((self, eid)), self._cache.get(eid)):
+            if kept is not None and kept.version == version:
+                return kept
+        return None
 
     def _decoded(self, connection: Connection, eid: Eid, row: RowMapping) -> _Kept:
         eis = decode(Eis, row["document"].encode())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -22,7 +23,7 @@ from tools.errors import ToolError, reason
 if TYPE_CHECKING:
     from smsr.serving.host import Host
 
-__all__ = ["serve_smdp", "serve_smsr"]
+__all__ = ["serve_smdp", "serve_smsr", "settle"]
 
 
 class _Server(Protocol):
@@ -52,6 +53,12 @@ def serve_smdp(path: Path, level: str) -> None:
     _serve("SM-DP", lambda: SmDpService(config, path.absolute().parent, SystemEntropy()), level)
 
 
+def settle() -> None:
+    """Of a server that has started: what is there stays, so collections, which stop everything, need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 def _serve(title: str, make: Callable[[], _Server], level: str) -> None:
     log_to(sys.stderr, logging.getLevelNamesMapping()[level.upper()])
     stopped = threading.Event()
@@ -67,6 +74,7 @@ def _serve(title: str, make: Callable[[], _Server], level: str) -> None:
     except OSError as error:
         server.stop()
         raise ToolError(f"{title} cannot listen at {server.host.config.listen}: {reason(error)}") from None
+    settle()
     click.echo(f"{title} {server.host.oid} at {server.host.url}; Ctrl-C ends it")
     stopped.wait()
     server.stop()

@@ -2,7 +2,8 @@
 """The ASGI application: one request in, one answer out, one line in the log, one count.
 
 Paths are looked up whole in a table, so none leads anywhere else. Who calls is known from TLS before anything is read:
-the protocol puts the `Peer` into the scope. What a service does may block, so it runs in a pool of threads.
+the protocol puts the `Peer` into the scope. What a service does may block, so it runs in a pool of threads; to hand
+over what only reads an embedded database would take longer than to read it.
 """
 
 from __future__ import annotations
@@ -44,17 +45,16 @@ class App:
 
     def __init__(self, site: Site, *, observed: bool = False) -> None:
         self._limits = site.limits
+        self._embedded = site.embedded
         self._rates = Rates(site.limits)
         self._metrics = site.metrics
         self._pool = ThreadPoolExecutor(site.limits.threads, thread_name_prefix="call")
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="read")  # more would wait for the interpreter only
         self._routes = observed_routes(site) if observed else routes_of(site)
         self._nowhere = Route(handle=lambda _: error(HTTPStatus.NOT_FOUND, "no such path"), name="nowhere")
 
     def close(self) -> None:
         """Let the calls that run end."""
         self._pool.shutdown()
-        self._reader.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -82,8 +82,9 @@ class App:
             self._admit(route, scope, headers)
             body = await self._body(receive, headers) if route.takes else b""
             sent = Sent(scope.get(PEER), scope["path"], headers, body)
-            pool = self._reader if route.reads else self._pool
-            return await asyncio.get_running_loop().run_in_executor(pool, route.handle, sent)
+            if route.reads and self._embedded:
+                return route.handle(sent)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, route.handle, sent)
         except Refusal as refusal:
             return route.refuse(refusal)
         except ClientDisconnect:

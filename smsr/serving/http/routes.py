@@ -59,7 +59,7 @@ class Route:
     """Who may, where it is one role."""
     refuse: Callable[[Refusal], Answer] = sentence
     reads: bool = False
-    """Whether it only looks at what there is, which is quickly done."""
+    """Whether it only looks at what is in the database."""
 
     @property
     def method(self) -> str:

@@ -18,6 +18,7 @@ from email.utils import formatdate
 from threading import Thread
 from typing import Any, Final
 
+import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -73,7 +74,7 @@ class HttpServer:
         self._state = ServerState()
         self._config = Config(
             app,
-            loop="asyncio",
+            loop="none",
             http=PeerProtocol,
             ws="none",
             lifespan="off",
@@ -100,7 +101,8 @@ class HttpServer:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
         except OSError as error:
             if self._started.done():
                 raise

@@ -38,6 +38,8 @@ class Site:
     limits: Limits = field(default_factory=Limits)
     ready: Callable[[], str] = _always
     """Why it cannot work now; empty: it can. May block."""
+    embedded: bool = False
+    """Whether its database is a part of this process, which reads without waiting for anybody."""
     gauges: Gauges = field(default_factory=dict)
     metrics: Metrics = field(init=False, compare=False)
     """Of all listeners."""

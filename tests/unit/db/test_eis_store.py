@@ -107,6 +107,24 @@ def test_every_field_is_there_in_another_process(store: SqlEisStore, database: D
     assert found.info == eis.info
 
 
+def test_to_look_at_a_set_its_keys_are_not_opened(store: SqlEisStore, database: Database) -> None:
+    eis = with_record(_keyed(full_eis()), RECORD)
+    store.add(eis)
+    other = _another(store, database)
+    bare = tuple(replace(each, keys=tuple(replace(key, value=None) for key in each.keys)) for each in eis.isd_r.keysets)
+    seen = replace(eis, isd_r=replace(eis.isd_r, keysets=bare), audit_trail=())
+    assert other.without_keys(EID) == seen
+    assert other.get(EID) == eis  # it was not taken for the whole set
+    assert other.without_keys(EID) == eis  # which is there now
+    changed = replace(eis, remaining_memory=1)
+    store.put(changed)
+    assert other.without_keys(EID) == replace(seen, remaining_memory=1)
+    assert other.without_keys(OTHER) is None
+    with database.unit():
+        store.put(replace(changed, remaining_memory=2))
+        assert store.without_keys(EID) == replace(changed, remaining_memory=2)
+
+
 def test_what_was_not_kept_is_not_seen(store: SqlEisStore, database: Database) -> None:
     store.add(make_eis())
     changed = with_profile(make_eis(), PROFILE)

@@ -44,6 +44,7 @@ from tools.lab.factory import CardFactory
 from tools.lab.layout import PROFILE_TYPE, Lab, open_lab
 from tools.pki import ISSUER_DIGITS, make_eid
 from tools.servers.inreach import CardInReach
+from tools.servers.run import settle
 from tools.subscription import draw_profile
 
 __all__ = ["Order", "eid_of", "main"]
@@ -95,6 +96,7 @@ def main() -> None:
     else:
         service = _sm_dp(lab, order)
     service.start()
+    settle()
     try:
         print(json.dumps(eids), flush=True)
         for _ in sys.stdin:

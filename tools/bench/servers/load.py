@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+import uvloop
+
 from tools.errors import ToolError
 
 __all__ = ["Load", "Round", "Target", "run_load"]
@@ -44,7 +46,7 @@ class Round(NamedTuple):
 
 def run_load(target: Target, bodies: Iterator[bytes], connections: int, rounds: list[Round]) -> Iterator[Load]:
     """All rounds on the same connections; the first one is for them to come up."""
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         clients = runner.run(_connected(target, connections))
         for each in rounds:
             yield runner.run(_round(clients, target, bodies, each))
