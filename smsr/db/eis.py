@@ -88,10 +88,13 @@ class SqlEisStore:
     def without_keys(self, eid: Eid) -> Eis | None:
         """The set of a card to look at, without the values of keys and the audit trail where they were not read yet."""
         with self._database.reading() as connection:
+            mine: _Kept | None = self._database.noted.get((self, eid))
+            if mine is not None:
+                return mine.eis
             row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
             if row is None:
                 return None
-            kept = self._known(eid, row["version"])
+            kept = self._cached(eid, row["version"])
             return decode(Eis, row["document"].encode()) if kept is None else kept.eis
 
     def add(self, eis: Eis) -> bool:
@@ -110,8 +113,7 @@ class SqlEisStore:
     def put(self, eis: Eis) -> None:
         """Replace a set; KeyError when there is none."""
         with self._database.unit() as connection:
-            noted = self._database.noted
-            kept = noted.get((self, eis.eid)) or self._read(connection, eis.eid)
+            kept = self._read(connection, eis.eid)
             if kept is None:
                 raise KeyError(eis.eid)
             news = _news(kept.eis.audit_trail, eis.audit_trail)
@@ -125,7 +127,7 @@ class SqlEisStore:
                 raise Stale(f"the EIS of {eis.eid}")
             self._write_profiles(connection, eis.eid, _iccids(kept.eis), _iccids(eis))
             self._write_keys(connection, eis.eid, _keys(kept.eis), _keys(eis))
-            noted[self, eis.eid] = after
+            self._database.noted[self, eis.eid] = after
             self._database.after(lambda: self._cache.put(eis.eid, after))
 
     def owner_of(self, iccid: Iccid) -> Eid | None:
@@ -168,23 +170,25 @@ class SqlEisStore:
     # --- reading
 
     def _read(self, connection: Connection, eid: Eid) -> _Kept | None:
+        """As this unit of work has read or written it before; what others write meanwhile, `put` will notice."""
+        noted = self._database.noted
+        mine: _Kept | None = noted.get((self, eid))
+        if mine is not None:
+            return mine
         row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
         if row is None:
             return None
-        kept = self._known(eid, row["version"])
+        kept = self._cached(eid, row["version"])
         if kept is None:
             found = kept = self._decoded(connection, eid, row)
             # not before the unit is kept: SQLite shows what a unit of the same group wrote, which may still be undone
             self._database.after(lambda: self._cache.put(eid, found))
-        self._database.noted.setdefault((self, eid), kept)
+        noted[self, eid] = kept
         return kept
 
-    def _known(self, eid: Eid, version: int) -> _Kept | None:
-        """What was read before, if it is that version: in this unit of work, or in another one."""
-        for kept in (self._database.noted.get((self, eid)), self._cache.get(eid)):
-            if kept is not None and kept.version == version:
-                return kept
-        return None
+    def _cached(self, eid: Eid, version: int) -> _Kept | None:
+        kept = self._cache.get(eid)
+        return kept if kept is not None and kept.version == version else None
 
     def _decoded(self, connection: Connection, eid: Eid, row: RowMapping) -> _Kept:
         eis = decode(Eis, row["document"].encode())

@@ -7,7 +7,10 @@ the token does, so a process that was taken for dead writes nothing any more.
 
 from __future__ import annotations
 
+import math
 import secrets
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +27,6 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -40,9 +42,11 @@ from smsr.serving.procedure import Interrupted
 from smsr.serving.service import Operation, OperationState, ReplyTo
 from smsr.serving.tables import CALL, CARD_LOCK
 
-__all__ = ["Calls", "Claim", "Lost", "StoredCall", "card_of", "digest_of", "key_of"]
+__all__ = ["Calls", "Claim", "Lost", "Queue", "StoredCall", "card_of", "digest_of", "key_of"]
 
 _FREE: Final = 0.0
+_COUNTED: Final = 1.0
+"""Seconds for which a count of open calls is good enough."""
 _DONE: Final[ColumnElement[str]] = literal_column("'done'")
 """In the text of statements: for a parameter SQLite would not use the index of open calls."""
 _OPEN: Final = CALL.c.state != _DONE
@@ -56,7 +60,7 @@ class Lost(Exception):
 class StoredCall:
     """A call as it is kept."""
 
-    row: RowMapping
+    row: RowMapping | Mapping[str, Any]
     function: Function
 
     @property
@@ -135,8 +139,11 @@ class Calls:
     def __init__(self, database: Database, functions: Mapping[str, Function]) -> None:
         self._database = database
         self._functions = functions
+        self._add = database.insert(CALL).on_conflict_do_nothing(index_elements=[CALL.c.key]).returning(CALL.c.number)
+        over = or_(CARD_LOCK.c.call.is_(None), CARD_LOCK.c.lease_until < _NOW)
         self._lock_free = _taking(database, CARD_LOCK.c.call.is_(None))
-        self._lock = _taking(database, or_(CARD_LOCK.c.call.is_(None), CARD_LOCK.c.lease_until < _NOW))
+        self._lock = _taking(database, over)
+        self._lock_first = _taking(database, over, _FIRST)
 
     # --- accepting
 
@@ -148,8 +155,8 @@ class Calls:
         """The call with this id."""
         return self._one(_BY_ID, id=id)
 
-    def add(self, function: Function, asked: Request, **values: Any) -> StoredCall:
-        """Keep a call; IntegrityError when another one with its identifier came first."""
+    def add(self, function: Function, asked: Request, **values: Any) -> StoredCall | None:
+        """Keep a call; None when there is one with its identifier."""
         call, id = asked.call, secrets.token_hex(16)
         row = {
             "id": id,
@@ -163,11 +170,14 @@ class Calls:
             "reply": "",
             "attempts": 0,
             "deadline": None,
+            "step": None,
+            "note": None,
             "response": None,
             **values,
         }
         with self._database.unit() as connection:
-            return self._stored(connection.execute(_ADD, row).mappings().one())
+            number = connection.execute(self._add, row).scalar()
+        return None if number is None else self._stored({**row, "number": number})
 
     def open(self, most: int) -> int:
         """How many calls are not done; counted up to `most`."""
@@ -187,15 +197,17 @@ class Calls:
     def claim(self, now: float, lease_until: float) -> Claim | None:
         """The oldest call that can run: the first of its card that is not done, and no process holds it."""
         call = self._one(_CLAIM, now=now)
-        return None if call is None else self._claimed(call, now, lease_until)
+        claim = None if call is None else self._locked(self._lock, call, now, lease_until)
+        if claim is not None:
+            self._execute(_CLAIMED, of=claim.call)
+        return claim
 
     def claim_this(self, call: StoredCall, now: float, lease_until: float) -> Claim | None:
-        """A call that was accepted in this unit, unless something else of its card is under way."""
-        return None if self.others(call) else self._claimed(call, now, lease_until)
+        """A call that was accepted in this unit, unless something else of its card is under way.
 
-    def others(self, call: StoredCall) -> bool:
-        """Whether its card has further calls that are not done."""
-        return self._one(_OTHER, card=call.row["card"], number=call.row["number"]) is not None
+        That it runs is written with its first step.
+        """
+        return self._locked(self._lock_first, call, now, lease_until)
 
     def hold(self, claim: Claim, lease_until: float) -> None:
         """Make sure that the call may still run, until this unit ends and longer; Lost."""
@@ -210,7 +222,8 @@ class Calls:
 
     def begin_step(self, claim: Claim, name: str, note: Mapping[str, str]) -> None:
         """The call is about to begin a step."""
-        self._execute(_BEGIN_STEP, of=claim.call, step=name, note=msgspec.json.encode(dict(note)).decode())
+        written = msgspec.json.encode(dict(note)).decode()
+        self._execute(_BEGIN_STEP, of=claim.call, attempts=claim.call.row["attempts"] + 1, step=name, note=written)
 
     def finish(self, claim: Claim, response: bytes) -> None:
         """The call has its answer, and its card is free."""
@@ -219,17 +232,16 @@ class Calls:
 
     # ---
 
-    def _claimed(self, call: StoredCall, now: float, lease_until: float) -> Claim | None:
+    def _locked(self, lock: Executable, call: StoredCall, now: float, lease_until: float) -> Claim | None:
         number = call.row["number"]
-        token = self._take(self._lock, card=call.row["card"], call=number, lease_until=lease_until, now=now)
+        token = self._take(lock, card=call.row["card"], call=number, lease_until=lease_until, now=now)
         if token is None:
             return None  # another process was faster; PostgreSQL shows that only now
-        self._execute(_CLAIMED, of=call)
         return Claim(call, token)
 
     def _take(self, statement: Executable, **values: Any) -> int | None:
         with self._database.unit() as connection:
-            return connection.execute(statement, values).scalar()
+            return connection.execute(statement, {"token": 1, **values}).scalar()
 
     def _execute(self, statement: Executable, *, of: StoredCall | Claim, **values: Any) -> int:
         call = of.call if isinstance(of, Claim) else of
@@ -244,7 +256,7 @@ class Calls:
             row = connection.execute(query, values).mappings().first()
         return None if row is None else self._stored(row)
 
-    def _stored(self, row: RowMapping) -> StoredCall:
+    def _stored(self, row: RowMapping | Mapping[str, Any]) -> StoredCall:
         return StoredCall(row, self._functions[row["function"]])
 
 
@@ -253,7 +265,6 @@ class Calls:
 _NOW: Final[BindParameter[float]] = bindparam("now", type_=CARD_LOCK.c.lease_until.type)
 _BY_KEY: Final = select(CALL).where(CALL.c.key == bindparam("key"))
 _BY_ID: Final = select(CALL).where(CALL.c.id == bindparam("id"))
-_ADD: Final = insert(CALL).returning(CALL)
 _COUNT_OPEN: Final = select(func.count()).select_from(
     select(CALL.c.number).where(_OPEN).limit(bindparam("most", type_=CALL.c.attempts.type)).subquery()
 )
@@ -271,12 +282,16 @@ _NEXT: Final = (
     .limit(1)
 )
 _CLAIM: Final = _NEXT.with_for_update(of=CALL, skip_locked=True)
-_OTHER: Final = (
-    select(CALL).where(_OPEN, CALL.c.card == bindparam("card"), CALL.c.number != bindparam("number")).limit(1)
+_ALWAYS: Final = literal_column("1") == literal_column("1")
+"""For SQLite's parser: it takes the ON CONFLICT behind a SELECT for a join where there is no WHERE."""
+_FIRST: Final = ~exists().where(
+    _OPEN, CALL.c.card == bindparam("card"), CALL.c.number != bindparam("call", type_=CARD_LOCK.c.call.type)
 )
 _THIS_CALL: Final = CALL.c.number == bindparam("of_number")
 _CLAIMED: Final = update(CALL).where(_THIS_CALL).values(state=str(OperationState.RUNNING), attempts=CALL.c.attempts + 1)
-_BEGIN_STEP: Final = update(CALL).where(_THIS_CALL)  # step, note
+_BEGIN_STEP: Final = (
+    update(CALL).where(_THIS_CALL).values(state=str(OperationState.RUNNING))  # attempts, step, note
+)
 _FINISH: Final = (
     update(CALL).where(_THIS_CALL).values(state=str(OperationState.DONE))  # response
 )
@@ -289,9 +304,11 @@ _HOLD: Final = update(CARD_LOCK).where(_HELD_BY_IT)  # lease_until
 _UNLOCK: Final = update(CARD_LOCK).where(_HELD_BY_IT).values(call=None, lease_until=_FREE)
 
 
-def _taking(database: Database, free: ColumnElement[bool]) -> Executable:
+def _taking(database: Database, free: ColumnElement[bool], also: ColumnElement[bool] = _ALWAYS) -> Executable:
     """Take the lock of a card where it is free in this sense; gives the new token, or nothing."""
-    statement = database.insert(CARD_LOCK).values(token=1)  # card, call, lease_until
+    columns = [CARD_LOCK.c.card, CARD_LOCK.c.call, CARD_LOCK.c.token, CARD_LOCK.c.lease_until]
+    taken = select(*(bindparam(each.name, type_=each.type) for each in columns)).where(also)
+    statement = database.insert(CARD_LOCK).from_select(columns, taken)
     return statement.on_conflict_do_update(
         index_elements=[CARD_LOCK.c.card],
         set_={
@@ -301,3 +318,27 @@ def _taking(database: Database, free: ColumnElement[bool]) -> Executable:
         },
         where=free,
     ).returning(CARD_LOCK.c.token)
+
+
+class Queue:
+    """Whether there is room for another call. Counting takes time, so it is done now and then.
+
+    What came since is taken to be still open, so in one process there are never too many; those of others may come to
+    light a second late.
+    """
+
+    def __init__(self, calls: Calls, most: int) -> None:
+        self._calls = calls
+        self._most = most
+        self._guard = threading.Lock()
+        self._room = 0
+        self._until = -math.inf
+
+    def has_room(self) -> bool:
+        """Take a place, if there is one."""
+        now = time.monotonic()
+        with self._guard:
+            if self._room < 1 or now >= self._until:
+                self._room, self._until = self._most - self._calls.open(self._most), now + _COUNTED
+            self._room -= 1
+            return self._room >= 0

@@ -7,7 +7,9 @@ what it answers are kept together or not at all.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +19,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from apdu.errors import LocalProtocolError, M2mError
 from smsr.serving.groups import Groups
@@ -27,6 +29,9 @@ __all__ = ["Database", "DatabaseError", "Stale"]
 _ENVIRONMENT: Final = Path(__file__).parent / "migrations"
 _BUSY: Final = 30_000
 """Milliseconds that a process waits for another one's write to SQLite."""
+_TRUSTED: Final = 2.0
+"""Seconds for which a connection that was used is not tried before it is used again; trying takes as long as using."""
+_RESTS_SINCE: Final = "rests since"
 _READING: Final = "reading"
 _LAZY: Final = "lazy"
 _MIGRATION_LOCK: Final = 0x45_55_49_43
@@ -48,7 +53,7 @@ class _Discarded(Exception):
 class Database:
     """Connections, and the unit of work of each thread."""
 
-    def __init__(self, url: str, migrations: Sequence[Path] = (), *, connections: int = 10) -> None:
+    def __init__(self, url: str, migrations: Sequence[Path] = (), *, connections: int = 32) -> None:
         self._migrations = (_ENVIRONMENT / "versions", *migrations)
         self._local = threading.local()
         try:
@@ -199,7 +204,20 @@ def _sqlite(path: str | None, connections: int) -> Engine:
 
 
 def _postgresql(url: URL, connections: int) -> Engine:
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True)
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_use_lifo=True)
+
+    @event.listens_for(engine, "checkin")
+    def rest(connection: Any, record: Any) -> None:
+        record.info[_RESTS_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: Any, record: Any, proxy: object) -> None:
+        if time.monotonic() - record.info.get(_RESTS_SINCE, math.inf) < _TRUSTED:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except connection.Error:  # the server was restarted, or somebody between has forgotten the connection
+            raise DisconnectionError from None
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

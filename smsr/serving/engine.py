@@ -23,7 +23,7 @@ from smsr.api.notifications import Notification
 from smsr.api.status import Code, failed
 from smsr.kit.oid import Oid
 from smsr.serving.answers import Answers
-from smsr.serving.calls import Calls, StoredCall, card_of, digest_of
+from smsr.serving.calls import Calls, Queue, StoredCall, card_of, digest_of
 from smsr.serving.database import Database, Stale
 from smsr.serving.outbox import SqlOutbox
 from smsr.serving.procedure import Functions, Outcome, Performer, Procedure, Step, advance
@@ -79,6 +79,7 @@ class Engine:
         self._settings = settings
         self._listener = listener
         self._calls = Calls(database, {str(function): function for function in self._functions})
+        self._queue = Queue(self._calls, settings.max_queue)
         self.answers = Answers(database, clock)
         self.worker = Worker(self._calls, does, performer, database, clock, outbox, settings)
 
@@ -125,30 +126,45 @@ class Engine:
     # --- asynchronous
 
     def _accept(self, function: Function, request: Request, reply: ReplyTo | None) -> Response | Operation:
+        try:
+            return self._accepted(function, request, reply, self.worker.accepted)
+        except Overloaded:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is kept all the same, and taken up as after a crash
+            if not isinstance(error, Stale):
+                _LOG.exception("%s failed inside", function)
+            return self._accepted(function, request, reply, self.worker.put_by)
+
+    def _accepted(
+        self, function: Function, request: Request, reply: ReplyTo | None, begin: Callable[[StoredCall], None]
+    ) -> Response | Operation:
         with self._database.unit():
-            stored = self._same(request)
+            stored = self._added(function, request, reply) if self._queue.has_room() else None
             if stored is not None:
-                if stored.row["digest"] != digest_of(function, request):
-                    return _reused(function, request)
-                if stored.state is OperationState.DONE and reply is not None:
-                    self._outbox.call_back(
-                        request.call.requester, function, stored.row["response"].encode(), reply, stored.row["id"]
-                    )
+                begin(stored)
                 return stored.operation
-            if self._calls.open(self._settings.max_queue) >= self._settings.max_queue:
+            stored = self._same(request)
+            if stored is None:
                 raise Overloaded(f"{self._settings.max_queue} calls are under way", self._settings.retry_after)
-            now = self._clock()
-            stored = self._calls.add(
-                function,
-                request,
-                request=encode(request).decode(),
-                reply=encode(reply).decode() if reply is not None else "",
-                accepted=now,
-                deadline=_deadline(request, now),
-                state=OperationState.ACCEPTED,
-            )
-            self.worker.accepted(stored)
-        return stored.operation
+            if stored.row["digest"] != digest_of(function, request):
+                return _reused(function, request)
+            if stored.state is OperationState.DONE and reply is not None:
+                self._outbox.call_back(
+                    request.call.requester, function, stored.row["response"].encode(), reply, stored.row["id"]
+                )
+            return stored.operation
+
+    def _added(self, function: Function, request: Request, reply: ReplyTo | None) -> StoredCall | None:
+        now = self._clock()
+        return self._calls.add(
+            function,
+            request,
+            request=encode(request).decode(),
+            reply=encode(reply).decode() if reply is not None else "",
+            accepted=now,
+            deadline=_deadline(request, now),
+            state=OperationState.ACCEPTED,
+        )
 
     # --- synchronous
 
@@ -207,7 +223,9 @@ class Engine:
         if request.call.identifier:
             now = self._clock()
             written = encode(response).decode()
-            self._calls.add(function, request, accepted=now, state=OperationState.DONE, response=written)
+            kept = self._calls.add(function, request, accepted=now, state=OperationState.DONE, response=written)
+            if kept is None:
+                raise Stale(f"call {request.call.identifier}")  # the same one, on another connection
 
     def _performed(self, step: Step) -> Outcome:
         """A step of a synchronous function: the requester waits for it."""

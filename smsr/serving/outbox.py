@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -33,6 +34,10 @@ _SENDING: Final = 120.0
 """Seconds that sending may take; afterwards another process tries."""
 _HEAD_START: Final = 5.0
 """Seconds in which the process that has kept an entry sends it, without asking the database for it."""
+_TOGETHER: Final = 16
+"""Entries of which it is noted at once that they were sent."""
+_LATE: Final = 1.0
+"""Seconds after which fewer are noted, too."""
 _MAX_ERROR: Final = 500
 _WAITING: Final = OUTBOX.c.state == literal_column("'waiting'")
 """In the text of statements: for a parameter SQLite would not use the index of waiting entries."""
@@ -129,6 +134,9 @@ class SqlOutbox:
         self._functions = {str(function): function for function in functions}
         self._clock = clock
         self._backoff = backoff
+        self._guard = threading.Lock()
+        self._sent: list[dict[str, Any]] = []
+        """Those of which it is not noted yet."""
         self.begun: Callable[[Begun], None] | None = None
         """Called with what was kept, for `deliver`, where threads of this process send it at once."""
 
@@ -167,16 +175,24 @@ class SqlOutbox:
 
     def deliver_one(self, sender: Sender) -> bool:
         """Send one entry that is due; False when none is. No unit of work is open meanwhile."""
+        self.settle()
         due = self.next_at()
         row = self._claim() if due is not None and due <= self._clock() else None
         if row is not None:
             self._deliver(row, sender)
+            self.settle()
         return row is not None
 
     def deliver(self, begun: Begun, sender: Sender) -> None:
-        """Send an entry that this process has kept; when that was too long ago it is anybody's."""
+        """Send an entry that this process has kept; when that was too long ago it is anybody's.
+
+        That it was sent is noted together with others (`settle`), well before another process would send it.
+        """
         if self._clock() < begun["next_at"]:
             self._deliver(begun, sender)
+        with self._guard:
+            long = bool(self._sent) and self._clock() - self._sent[0]["next_at"] > _LATE
+        self.settle(1 if long else _TOGETHER)
 
     def _deliver(self, row: Begun, sender: Sender) -> None:
         try:
@@ -187,7 +203,18 @@ class SqlOutbox:
             _LOG.exception("outbox entry %s cannot be sent", row["id"])
             self._failed(row, type(error).__name__)
         else:
-            self._settle(row, state=str(EntryState.SENT), next_at=self._clock(), last_error=None)
+            mine = {"of_number": row["number"], "of_attempts": row["attempts"]}
+            with self._guard:
+                self._sent.append({**mine, "state": str(EntryState.SENT), "next_at": self._clock(), "last_error": None})
+
+    def settle(self, least: int = 1) -> None:
+        """Note which entries were sent, if there are so many."""
+        with self._guard:
+            if len(self._sent) < least:
+                return
+            sent, self._sent = self._sent, []
+        with self._database.unit(durable=False) as connection:
+            connection.execute(_SETTLE, sent)
 
     def next_at(self) -> float | None:
         """When the next entry is due."""
@@ -216,12 +243,9 @@ class SqlOutbox:
         over = now + pause > row["created"] + self._backoff.give_up
         _LOG.warning("outbox entry %s to %s was not taken: %s", row["id"], row["receiver"], error)
         state = EntryState.GIVEN_UP if over else EntryState.WAITING
-        self._settle(row, state=str(state), next_at=now + pause, last_error=error[:_MAX_ERROR])
-
-    def _settle(self, row: Begun, **values: Any) -> None:
-        mine = {"of_number": row["number"], "of_attempts": row["attempts"]}
+        values = {"state": str(state), "next_at": now + pause, "last_error": error[:_MAX_ERROR]}
         with self._database.unit(durable=False) as connection:
-            connection.execute(_SETTLE, {**mine, **values})
+            connection.execute(_SETTLE, {"of_number": row["number"], "of_attempts": row["attempts"], **values})
 
     def _entry(self, row: Begun) -> Entry:
         function = self._functions[row["function"]]

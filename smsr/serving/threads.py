@@ -11,6 +11,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from smsr.serving.outbox import Begun, Sender, SqlOutbox
 from smsr.serving.worker import Worker
 
@@ -72,6 +74,8 @@ class Threads:
             self._to_send.put(None)
         for thread in self._threads:
             thread.join(max(0.1, until - time.monotonic()))
+        with suppress(SQLAlchemyError):  # they are sent once more
+            self._outbox.settle()
         self._worker.abandon()
 
     # ---

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,6 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from apdu.errors import M2mError
 from smsr.api.functions import Function
 from smsr.api.json_codec import encode
 from smsr.api.messages import Response
@@ -36,12 +36,7 @@ _LOG: Final = logging.getLogger(__name__)
 _OVER: Final = 0.0
 """A lease that nobody has."""
 _MOST_ATTEMPTS: Final = 100
-"""How often a call is taken up; one that ends its process each time would otherwise block its card for ever.
-
-Taken up once more it is given up: its next step fails without being begun, and so do those that it tries then.
-"""
-_GIVEN_UP: Final = f"the call was begun {_MOST_ATTEMPTS} times"
-_INTERNAL: Final = failed(Code.INTERNAL, _GIVEN_UP)
+"""How often a call is taken up; one that ends its process each time would otherwise block its card for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +61,8 @@ class _Running:
     begun: float
     """When this process began it."""
     procedure: Procedure[Response] | None = None
+    decided: Step | Response | None = None
+    """What it came to when it was accepted, and is still to be done."""
     busy: threading.Lock = field(default_factory=threading.Lock)
     """Held by the thread that works on it."""
     dropped: bool = False
@@ -105,6 +102,8 @@ class Worker:
         """What to go on with; None: look what there is."""
         self._running: dict[str, _Running] = {}
         """By card."""
+        self._behind: Counter[str] = Counter()
+        """By card: calls that came while another one was under way. Those that others accepted are found in time."""
         self._draining = False
         self.serves = False
         """Whether threads work here, so that what this process accepts it may begin at once."""
@@ -118,8 +117,13 @@ class Worker:
             return self._claim()
         running, outcome = found
         with running.busy:
-            if not running.dropped:
+            if running.dropped:
+                return True
+            if running.decided is None:
                 self._go_on(running, outcome)
+            else:
+                decided, running.decided = running.decided, None
+                self._go_out(running, decided)
         return True
 
     def _next(self, seconds: float) -> tuple[_Running, Outcome | None] | None:
@@ -164,13 +168,29 @@ class Worker:
         self._ready.put(None)
 
     def accepted(self, call: StoredCall) -> None:
-        """A call was accepted in the unit that is open: it is this process's at once where nothing is before it."""
-        if self.serves and self._has_room:
+        """A call was accepted in the unit that is open: it is this process's at once where nothing is before it.
+
+        Then it is brought to its first step in here, which a thread that works begins. Whatever goes wrong inside goes
+        out, and nothing of it is to be kept.
+        """
+        if self.serves and self._has_room and call.row["card"] not in self._running:
             now = self._clock()
             claim = self._calls.claim_this(call, now, now + self._settings.lease)
             if claim is not None:
-                self._database.after(lambda: self._begin(_Running(claim, self._clock())))
+                running = _Running(claim, now)
+                try:
+                    running.decided = self._advanced(running, None)
+                except BaseException:
+                    if running.procedure is not None:
+                        running.procedure.close()
+                    raise
+                self._database.after(lambda: self._begin(running))
                 return
+        self.put_by(call)
+
+    def put_by(self, call: StoredCall) -> None:
+        """A call was accepted in the unit that is open, and is begun later."""
+        self._behind[call.row["card"]] += 1
         self._database.after(self.wake)
 
     # --- one call
@@ -263,12 +283,10 @@ class Worker:
         interrupted, deadline = call.interrupted, call.row["deadline"]
         if interrupted is None and deadline is not None and self._clock() >= deadline:
             return expired(call.function)
-        attempts = call.row["attempts"]
-        if attempts > _MOST_ATTEMPTS:  # giving it up has failed, too
-            return _failed(call.function)
+        if call.row["attempts"] >= _MOST_ATTEMPTS:
+            return _failed(call.function, f"it was begun {_MOST_ATTEMPTS} times")
         running.procedure = self._does.run(call.function, call.request, interrupted)
-        found = advance(running.procedure, None)
-        return found if attempts < _MOST_ATTEMPTS else _given_up(running.procedure, found)
+        return advance(running.procedure, None)
 
     def _finish(self, running: _Running, response: Response) -> None:
         call, now = running.claim.call, self._clock()
@@ -280,7 +298,8 @@ class Worker:
         reply = call.reply
         if reply is not None:
             self._outbox.call_back(Oid(call.row["requester"]), call.function, written, reply, call.row["id"])
-        if not self._has_room or self._calls.others(call):
+        if not self._has_room or self._behind[running.card] > 0:
+            self._behind -= Counter([running.card])
             self._database.after(self.wake)  # another one can begin
 
     def _hold(self, running: _Running) -> None:
@@ -337,13 +356,6 @@ def timed(response: Response, begun: float, ended: float) -> Response:
     return replace(response, processing_start=start, processing_end=end)
 
 
-def _given_up(procedure: Procedure[Response], found: Step | Response) -> Response:
-    """End a procedure without its steps: as after any failure it leaves in order what it can, and keeps the rest."""
-    while not isinstance(found, Response):
-        found = advance(procedure, Outcome(error=M2mError(f"{found.name}: {_GIVEN_UP}")))
-    return replace(found, status=_INTERNAL) if found.status.status is Status.FAILED else found
-
-
-def _failed(function: Function) -> Response:
+def _failed(function: Function, message: str) -> Response:
     assert function.response is not None
-    return function.response(status=_INTERNAL)
+    return function.response(status=failed(Code.INTERNAL, message))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +17,7 @@ from smsr.api.notifications import Notification, ProfileNotification
 from smsr.api.status import SUCCESS, Code, Status, failed
 from smsr.kit.oid import Oid
 from smsr.serving.calls import Calls
-from smsr.serving.database import Database
+from smsr.serving.database import Database, Stale
 from smsr.serving.procedure import Interrupted, Outcome, Performer, Procedure, Step
 from smsr.serving.service import Operation, OperationState, Overloaded
 from smsr.serving.worker import timed
@@ -437,87 +436,6 @@ def test_the_calls_of_a_dead_process_are_taken_up_where_they_were(make: MakeToy,
     assert steps.begun == []
 
 
-def _taken_up_often(make: MakeToy, attempts: int = 100) -> Operation:
-    """A call that is interrupted at step 1, so many times."""
-    toy, steps = make(), ByHand()
-    first = make(steps)
-    operation = _accept(first, request())
-    first.work()
-    steps.end()
-    first.work()
-    first.engine.worker.abandon()
-    with toy.database.unit() as connection:
-        connection.execute(text("UPDATE call SET attempts = :attempts"), {"attempts": attempts})
-    return operation
-
-
-@pytest.mark.parametrize("attempts", [99, 100])
-def test_a_call_taken_up_too_often_ends_as_if_its_step_had_failed(
-    attempts: int, make: MakeToy, performer: ByHand
-) -> None:
-    operation = _taken_up_often(make, attempts)
-    toy, seen = make(), []
-
-    def procedure(_: Request) -> Procedure[Response]:
-        for number in range(2):  # one that tries something else first, to leave all in order
-            try:
-                yield ToyStep(f"try {number}")
-            except M2mError as error:
-                seen.append(str(error))
-        toy.does.effect("in order")
-        return CardResponse(status=failed(Code.ISD_R_FAILED), data=b"kept")
-
-    toy.does.instead = procedure
-    _run(toy, performer)
-    response = _now(toy, operation).response
-    assert isinstance(response, CardResponse)
-    assert response.data == b"kept"
-    assert toy.effects() == ["1-0", "in order"]
-    if attempts < 100:
-        assert (response.status.code, seen) == (Code.ISD_R_FAILED.pair, [])
-    else:
-        assert response.status.code == Code.INTERNAL.pair
-        assert seen == [f"try {number}: the call was begun 100 times" for number in range(2)]
-
-
-def test_one_that_ends_well_even_so_has_ended_well(make: MakeToy, performer: ByHand) -> None:
-    operation = _taken_up_often(make)
-    toy = make()
-
-    def procedure(_: Request) -> Procedure[Response]:
-        with suppress(M2mError):
-            yield ToyStep("not needed")
-        return CardResponse(status=SUCCESS)
-
-    toy.does.instead = procedure
-    _run(toy, performer)
-    assert _now(toy, operation).response == answered(CardResponse(status=SUCCESS))
-
-
-def test_one_that_cannot_even_be_given_up_leaves_its_card_free(make: MakeToy, performer: ByHand) -> None:
-    operation = _taken_up_often(make)
-    toy = make()
-
-    def procedure(_: Request) -> Procedure[Response]:
-        try:
-            yield ToyStep("fails")
-        except M2mError:
-            toy.does.effect("half of it")
-            raise ZeroDivisionError from None
-        raise AssertionError
-
-    toy.does.instead = procedure
-    _run(toy, performer)
-    assert _now(toy, operation).response == answered(
-        CardResponse(status=failed(Code.INTERNAL, "the call was begun 100 times"))
-    )
-    assert toy.effects() == ["1-0"]
-    toy.does.instead = None
-    after = _accept(toy, request("2"))
-    _run(toy, performer)
-    assert _now(toy, after).state is OperationState.DONE
-
-
 def test_a_call_that_was_interrupted_goes_on_after_its_deadline(make: MakeToy, clock: Time) -> None:
     live = ByHand()
     first, second = make(ByHand()), make(live)
@@ -568,12 +486,13 @@ def test_what_a_late_process_had_of_a_card_is_closed_before_it_begins_anew(
     _accept(first, request("1"))
     first.work()
     clock.now += 31
-    if accepts:  # another process has brought the call to its end, and the next one is begun as it comes
+    if accepts:  # another process has brought the call to its end, and the next one could be begun as it comes
         second.does.instead = lambda _: second.does._nothing(CardResponse(status=SUCCESS))
         second.work()
         first.engine.worker.serves = True
         _accept(first, request("2"))
-    first.work()
+    while len(seen) < 3:
+        assert first.work()
     assert seen == ["1 begun", "1 closed", "2 begun" if accepts else "1 begun"]
     assert first.engine.worker.running == 1
 
@@ -690,6 +609,96 @@ def test_a_mistake_in_a_function_neither_blocks_its_card_nor_ends_the_worker(toy
     with pytest.raises(ZeroDivisionError):
         toy.engine.call(UPDATE, request("bad 2", card=1, kind=UPDATE))
     assert "of the bad one" not in toy.effects()
+
+
+# --- where threads work, a call is brought to its first step as it is accepted
+
+
+@pytest.fixture
+def serving(toy: Toy) -> Toy:
+    """A process in which threads work, but for the threads."""
+    toy.engine.worker.serves = True
+    return toy
+
+
+def test_a_call_comes_to_its_first_step_as_it_is_accepted(
+    serving: Toy, performer: ByHand, make: MakeToy, clock: Time, database: Database
+) -> None:
+    operation = _accept(serving, request())
+    assert (operation.state, serving.does.runs, performer.begun) == (OperationState.ACCEPTED, 1, [])
+    with database.reading() as connection:
+        kept = connection.execute(text("SELECT state, attempts, step FROM call")).one()
+    assert tuple(kept) == ("running", 1, "step 0")
+    assert _accept(serving, request()).id == operation.id  # the same call is not another one
+    other = make(performer)
+    assert other.work() == 0
+    clock.now += 31  # the process has ended before it began the step
+    other.work()
+    assert (performer.end(Outcome(False)).name, other.does.interrupted[0].name) == ("ask", "step 0")
+    _run(other, performer)
+    assert other.effects() == ["1-0", "1-1", "1-2"]
+    assert _now(other, operation).state is OperationState.DONE
+
+
+def test_a_call_that_ends_as_it_is_accepted_is_answered(serving: Toy, performer: ByHand) -> None:
+    serving.does.instead = lambda _: serving.does._nothing(CardResponse(status=SUCCESS))
+    operation = _accept(serving, request())
+    assert operation.state is OperationState.ACCEPTED
+    assert _now(serving, operation).response == answered(CardResponse(status=SUCCESS))
+    _run(serving, performer)
+    assert serving.engine.worker.running == 0
+    assert serving.outbox.waiting() == 1
+    assert _accept(serving, request("2")).state is OperationState.ACCEPTED  # its card is free
+    assert serving.does.runs == 2
+
+
+def test_a_call_behind_another_one_of_its_card_waits(serving: Toy, performer: ByHand) -> None:
+    _accept(serving, request("1"))
+    _accept(serving, request("2"))
+    _accept(serving, request("3"))
+    assert serving.does.runs == 1
+    _run(serving, performer)
+    assert serving.effects() == [f"{call}-{step}" for call in "123" for step in range(3)]
+
+
+@pytest.mark.parametrize("what", [ZeroDivisionError, Stale, M2mError])
+def test_what_goes_wrong_before_the_first_step_leaves_the_call_and_nothing_else(
+    serving: Toy, performer: ByHand, what: type[Exception]
+) -> None:
+    closed = []
+
+    def procedure(asked: Request) -> Procedure[Response]:
+        try:
+            serving.does.effect(f"try {serving.does.runs}")
+            if serving.does.runs == 1:
+                raise what("once")
+            yield ToyStep("s")
+        finally:
+            closed.append(serving.does.runs)
+        return CardResponse(status=SUCCESS)
+
+    serving.does.instead = procedure
+    operation = _accept(serving, request())
+    assert (serving.effects(), closed) == ([], [1])
+    assert _now(serving, operation).state is OperationState.ACCEPTED
+    _run(serving, performer)
+    assert serving.effects() == ["try 2"]
+    assert _now(serving, operation).state is OperationState.DONE
+
+
+def test_a_full_queue_is_counted_anew(make: MakeToy, performer: ByHand) -> None:
+    toy = make(max_queue=2)
+    first = _accept(toy, request("1"))
+    _accept(toy, request("2", card=1))
+    for _ in range(3):
+        with pytest.raises(Overloaded):
+            _accept(toy, request("3", card=2))
+    assert _accept(toy, request("1")).id == first.id
+    _run(toy, performer)
+    _accept(toy, request("3", card=2))
+    _accept(toy, request("4", card=3))
+    with pytest.raises(Overloaded):
+        _accept(toy, request("5", card=4))
 
 
 # --- synchronous functions with steps, notifications, callbacks
