@@ -35,6 +35,8 @@ __all__ = ["Downloads"]
 _ATTEMPTS: Final = 2
 """How often key agreement and download are begun when the SM-SR cannot say what the card answered."""
 _LEFTOVER: Final = "leftover"
+_LEFT: Final = "left"
+"""Note: what an earlier download has left may still be on the card."""
 
 
 class Downloads:
@@ -50,6 +52,7 @@ class Downloads:
         calls = self._desk.calls(request.call, request.smsr_id, interrupted)
         if interrupted is not None and "iccid" in interrupted.note:
             profile = self._known(interrupted.note["iccid"])
+            calls.facts.update({_LEFT: _LEFT} if _LEFT in interrupted.note else {})
         else:
             interrupted = None  # at the call that comes before there is a profile
             yield from self._restocked(request, calls)
@@ -77,6 +80,7 @@ class Downloads:
                 smsr_id=request.smsr_id,
             )
             if self._desk.profiles.swap(found, taken):
+                calls.facts.update({_LEFT: _LEFT} if found.state is StockState.RESERVED else {})
                 return taken
 
     def _named(self, request: DownloadProfileRequest) -> StoredProfile:
@@ -161,6 +165,7 @@ class _Download:
                 eis = yield from installation.check()
                 installation.demand_room(eis)
                 yield from self._without_leftover(installation, eis)
+                self._calls.facts.pop(_LEFT, None)
             yield from self._created(installation)
         if created or repeated:
             yield from self._checked(installation)
@@ -244,7 +249,7 @@ class _Download:
         """The profile goes back into the stock; one that may be on the card stays reserved for that card."""
         if self._profile.state is not StockState.RESERVED:
             return
-        cleaned = not isinstance(error, DownloadFailed) or error.cleaned
+        cleaned = error.cleaned if isinstance(error, DownloadFailed) else _LEFT not in self._calls.facts
         self._move(self._profile.available() if cleaned else replace(self._profile, operation=""))
 
     def _move(self, after: StoredProfile) -> None:

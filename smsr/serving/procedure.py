@@ -67,7 +67,10 @@ class Functions(Protocol):
     """What a server does."""
 
     def run(self, function: Function, request: Request, interrupted: Interrupted | None = None) -> Procedure[Response]:
-        """The procedure of one call. It ends with a response, whatever happens: M2mErrors become a status."""
+        """The procedure of one call. It ends with a response, whatever happens: M2mErrors become a status.
+
+        Also when all its steps fail from now on: a call that was taken up too often is ended like this.
+        """
         ...
 
 

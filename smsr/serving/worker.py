@@ -20,6 +20,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from apdu.errors import M2mError
 from smsr.api.functions import Function
 from smsr.api.json_codec import encode
 from smsr.api.messages import Response
@@ -36,7 +37,12 @@ _LOG: Final = logging.getLogger(__name__)
 _OVER: Final = 0.0
 """A lease that nobody has."""
 _MOST_ATTEMPTS: Final = 100
-"""How often a call is taken up; one that ends its process each time would otherwise block its card for ever."""
+"""How often a call is taken up; one that ends its process each time would otherwise block its card for ever.
+
+Taken up once more it is given up: its next step fails without being begun, and so do those that it tries then.
+"""
+_GIVEN_UP: Final = f"the call was begun {_MOST_ATTEMPTS} times"
+_INTERNAL: Final = failed(Code.INTERNAL, _GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,10 +289,12 @@ class Worker:
         interrupted, deadline = call.interrupted, call.row["deadline"]
         if interrupted is None and deadline is not None and self._clock() >= deadline:
             return expired(call.function)
-        if call.row["attempts"] >= _MOST_ATTEMPTS:
-            return _failed(call.function, f"it was begun {_MOST_ATTEMPTS} times")
+        attempts = call.row["attempts"]
+        if attempts > _MOST_ATTEMPTS:  # giving it up has failed, too
+            return _failed(call.function)
         running.procedure = self._does.run(call.function, call.request, interrupted)
-        return advance(running.procedure, None)
+        found = advance(running.procedure, None)
+        return found if attempts < _MOST_ATTEMPTS else _given_up(running.procedure, found)
 
     def _finish(self, running: _Running, response: Response) -> None:
         call, now = running.claim.call, self._clock()
@@ -356,6 +364,13 @@ def timed(response: Response, begun: float, ended: float) -> Response:
     return replace(response, processing_start=start, processing_end=end)
 
 
-def _failed(function: Function, message: str) -> Response:
+def _given_up(procedure: Procedure[Response], found: Step | Response) -> Response:
+    """End a procedure without its steps: as after any failure it leaves in order what it can, and keeps the rest."""
+    while not isinstance(found, Response):
+        found = advance(procedure, Outcome(error=M2mError(f"{found.name}: {_GIVEN_UP}")))
+    return replace(found, status=_INTERNAL) if found.status.status is Status.FAILED else found
+
+
+def _failed(function: Function) -> Response:
     assert function.response is not None
-    return function.response(status=failed(Code.INTERNAL, message))
+    return function.response(status=_INTERNAL)

@@ -184,6 +184,21 @@ def test_cc_e2_03_what_a_failed_download_left_is_removed_first(site: Site, inter
     _installed(site)
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_cc_e2_03_what_may_be_left_on_a_card_keeps_its_profile_there(site: Site, interrupted: bool) -> None:
+    """The next download gets no further than its question: nobody knows whether the ISD-P is gone."""
+    left = replace(site.dp.profile(FIRST), state=StockState.RESERVED, eid=EID, smsr_id=SM_SR_OID)
+    assert site.dp.profiles.swap(site.dp.profile(FIRST), left)
+    site.dp.service.fault = lambda function, request: EisResponse(status=failed(Code.ISD_R_FAILED))
+    crashes = {0: When.AFTER} if interrupted else {}
+    assert said(site.dp.call("DownloadProfile", download(EID, FIRST), crashes).status) == "FAILED 8.4/4.2"
+    assert site.dp.profile(FIRST) == left
+    site.dp.service.fault = lambda function, request: None
+    again = download(EID, FIRST, call=call(identifier="call-2"))
+    assert site.dp.call("DownloadProfile", again).status.is_success
+    _installed(site)
+
+
 # --- interrupted
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from sqlalchemy import text
 
 from apdu.errors import M2mError
+from apdu.ids import Eid
 from apdu.keys.secret import SecretKey
 from smdp.api.functions import FUNCTIONS
 from smdp.api.messages import DownloadProfileResponse
@@ -306,6 +308,55 @@ def test_another_process_goes_on(world: World, calls: int) -> None:
     stopped.join()
     assert said(world.done(operation).status) == "EXECUTED_SUCCESS"
     _installed(world, ProfileState.ENABLED)
+
+
+_UNTOUCHED = (StockState.AVAILABLE, None)
+_MAYBE_THERE = (StockState.RESERVED, EID)
+_ON_CARD = (StockState.DOWNLOADED, EID)
+
+
+@pytest.mark.parametrize(
+    "at, status, where",
+    [
+        ("GetEIS", "FAILED 1.6/4.2", _UNTOUCHED),
+        ("CreateISDP", "FAILED 1.6/4.2", _MAYBE_THERE),
+        ("SendData", "FAILED 1.6/4.2", _MAYBE_THERE),
+        ("ProfileDownloadCompleted", "FAILED 1.6/4.2", _MAYBE_THERE),
+        ("EnableProfile", "EXECUTED_WITHWARNING 8.4/4.2", _ON_CARD),
+    ],
+)
+def test_a_download_that_was_taken_up_too_often_holds_no_profile(
+    world: World, at: str, status: str, where: tuple[StockState, Eid | None]
+) -> None:
+    """The stock says what it says of any download that failed there; the SM-SR is not called again."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(function: Function, request: Request) -> None:
+        if function.name == at:
+            reached.set()
+            assert go_on.wait(10)
+
+    world.site.dp.service.fault = hold
+    operation = world.call("DownloadProfile", download(EID, FIRST, enable_profile=True))
+    assert reached.wait(10)
+    stopping = threading.Thread(target=world.process.stop, args=(0.0,))
+    stopping.start()
+    stopping.join(0.1)
+    go_on.set()
+    stopping.join()
+    with world.database.unit() as connection:
+        connection.execute(text("UPDATE call SET attempts = 100"))
+    asked = len(world.site.dp.service.calls)
+    world.process = world.start()
+    assert said(world.done(operation).status) == status
+    assert len(world.site.dp.service.calls) == asked
+    stock = world.process.profiles.get(FIRST)
+    assert stock is not None
+    assert (stock.state, stock.eid, stock.operation) == (*where, "")
+    again = download(EID, FIRST, call=call(identifier="call-2"))
+    complete = at in ("ProfileDownloadCompleted", "EnableProfile")  # the SM-SR had the call, and knows it
+    wanted = "FAILED 8.2.1/3.3" if complete else "EXECUTED_SUCCESS"
+    assert said(world.done(world.call("DownloadProfile", again)).status) == wanted
 
 
 def test_a_queue_for_one_card(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
@@ -434,6 +435,87 @@ def test_the_calls_of_a_dead_process_are_taken_up_where_they_were(make: MakeToy,
     assert _now(second, operation).state is OperationState.DONE
     assert second.effects() == ["1-0", "1-1", "1-2"]
     assert steps.begun == []
+
+
+def _taken_up_often(make: MakeToy, attempts: int = 100) -> Operation:
+    """A call that is interrupted at step 1, so many times."""
+    toy, steps = make(), ByHand()
+    first = make(steps)
+    operation = _accept(first, request())
+    first.work()
+    steps.end()
+    first.work()
+    first.engine.worker.abandon()
+    with toy.database.unit() as connection:
+        connection.execute(text("UPDATE call SET attempts = :attempts"), {"attempts": attempts})
+    return operation
+
+
+@pytest.mark.parametrize("attempts", [99, 100])
+def test_a_call_taken_up_too_often_ends_as_if_its_step_had_failed(
+    attempts: int, make: MakeToy, performer: ByHand
+) -> None:
+    operation = _taken_up_often(make, attempts)
+    toy, seen = make(), []
+
+    def procedure(_: Request) -> Procedure[Response]:
+        for number in range(2):  # one that tries something else first, to leave all in order
+            try:
+                yield ToyStep(f"try {number}")
+            except M2mError as error:
+                seen.append(str(error))
+        toy.does.effect("in order")
+        return CardResponse(status=failed(Code.ISD_R_FAILED), data=b"kept")
+
+    toy.does.instead = procedure
+    _run(toy, performer)
+    response = _now(toy, operation).response
+    assert isinstance(response, CardResponse)
+    assert response.data == b"kept"
+    assert toy.effects() == ["1-0", "in order"]
+    if attempts < 100:
+        assert (response.status.code, seen) == (Code.ISD_R_FAILED.pair, [])
+    else:
+        assert response.status.code == Code.INTERNAL.pair
+        assert seen == [f"try {number}: the call was begun 100 times" for number in range(2)]
+
+
+def test_one_that_ends_well_even_so_has_ended_well(make: MakeToy, performer: ByHand) -> None:
+    operation = _taken_up_often(make)
+    toy = make()
+
+    def procedure(_: Request) -> Procedure[Response]:
+        with suppress(M2mError):
+            yield ToyStep("not needed")
+        return CardResponse(status=SUCCESS)
+
+    toy.does.instead = procedure
+    _run(toy, performer)
+    assert _now(toy, operation).response == answered(CardResponse(status=SUCCESS))
+
+
+def test_one_that_cannot_even_be_given_up_leaves_its_card_free(make: MakeToy, performer: ByHand) -> None:
+    operation = _taken_up_often(make)
+    toy = make()
+
+    def procedure(_: Request) -> Procedure[Response]:
+        try:
+            yield ToyStep("fails")
+        except M2mError:
+            toy.does.effect("half of it")
+            raise ZeroDivisionError from None
+        raise AssertionError
+
+    toy.does.instead = procedure
+    _run(toy, performer)
+    assert _now(toy, operation).response == answered(
+        CardResponse(status=failed(Code.INTERNAL, "the call was begun 100 times"))
+    )
+    assert toy.effects() == ["1-0"]
+    toy.does.instead = None
+    after = _accept(toy, request("2"))
+    _run(toy, performer)
+    assert _now(toy, after).state is OperationState.DONE
 
 
 def test_a_call_that_was_interrupted_goes_on_after_its_deadline(make: MakeToy, clock: Time) -> None:

@@ -18,7 +18,7 @@ from apdu.errors import RemoteProtocolError
 from apdu.gp.codes import LifeCycle
 from apdu.ids import Aid
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import AuditRecord
+from smsr.api.eis_parts import AuditRecord, Operation
 from smsr.api.messages import Response
 from smsr.api.status import Code, Status
 from smsr.kit.oid import Oid
@@ -270,6 +270,7 @@ def test_a_card_that_cannot_be_asked_is_not_told_anything_again() -> None:
         here.card.fault = _dead
         response = run(here, (ES4, "EnableProfile"), ended.interrupted)
         assert response.status.code == Code.ISD_R_FAILED.pair
+        assert _records(here)[-1] == (Operation.ENABLE, Code.ISD_R_FAILED.pair)
         assert [command.ins for command in here.card.commands].count(0xE2) == switches
         here.card.fault = lambda command: None
         assert _truth(here).enabled is not None or here.card.isd_ps == {Aid.isd_p(0x10): LifeCycle.DISABLED}
