@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from apdu.ids import Eid, Iccid
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import ProfileInfo, ProfileState
 from smsr.api.functions import Function, Interface
-from smsr.api.grants import NotificationType
+from smsr.api.grants import NotificationType, Onc, Plma
 from smsr.api.messages import (
     Call,
     EisResponse,
@@ -32,12 +33,16 @@ from smsr.api.messages import (
 from smsr.api.status import SUCCESS, Code
 from smsr.context import Context
 from smsr.errors import Refused
+from smsr.grants import in_force
 from smsr.kit.oid import Oid
 from smsr.policy import check_rules
 from smsr.registration import check_eis, unwrapped
+from smsr.store import Setting
 from smsr.upkeep import with_profile
 
 __all__ = ["Records"]
+
+S = TypeVar("S", Plma, Onc)
 
 _OWNED = (ProfileState.DISABLED, ProfileState.ENABLED)
 """States of a profile whose rules and address can be changed."""
@@ -137,31 +142,44 @@ class Records:
     # --- ES3, ES4 and ES4A: what operators grant
 
     def set_plma(self, function: Function, request: SetPlmaRequest) -> Response:
-        """SetPLMA: an operator's own grant; an SM-DP hands on those of its operators."""
-        self._demand_own(function, request.call, request.plma.mno_id)
-        self._stores.grants.set_plma(request.plma)
+        """SetPLMA: an operator's own grant; an SM-DP hands on those of its operators, for profiles of its own."""
+        smdp_id = _through(function, request.call, request.plma.mno_id)
+        self._stores.grants.set_plma(request.plma, smdp_id)
         self._context.notices.granted(request.plma)
         return Response(status=SUCCESS)
 
     def get_plma(self, function: Function, request: GetPlmaRequest) -> GetPlmaResponse:
         """GetPLMA: an operator's own grants, on ES4 also those that were given to the requester."""
         asking = request.mno_id if isinstance(request, RelayedGetPlmaRequest) else request.call.requester
-        found = self._stores.grants.plma(m2m_sp_id=request.m2m_sp_id, profile_type=request.profile_type)
+        kept = self._stores.grants.plma(m2m_sp_id=request.m2m_sp_id, profile_type=request.profile_type)
+        found = _shown(function, request.call, kept)
         own = tuple(each for each in found if asking in (each.mno_id, each.m2m_sp_id))
         return GetPlmaResponse(status=SUCCESS, plma=own)
 
     def set_onc(self, function: Function, request: SetOncRequest) -> Response:
-        """SetONC: which notifications an operator does not want."""
-        self._demand_own(function, request.call, request.onc.mno_id)
-        self._stores.grants.set_onc(request.onc)
+        """SetONC: which notifications an operator does not want; by way of an SM-DP, about profiles of that SM-DP."""
+        smdp_id = _through(function, request.call, request.onc.mno_id)
+        self._stores.grants.set_onc(request.onc, smdp_id)
         return Response(status=SUCCESS)
 
     def get_onc(self, function: Function, request: GetOncRequest) -> GetOncResponse:
         """GetONC: an operator's configurations."""
         mno_id = request.mno_id if isinstance(request, RelayedGetOncRequest) else request.call.requester
-        found = self._stores.grants.onc(mno_id, request.profile_type)
+        found = _shown(function, request.call, self._stores.grants.onc(mno_id, request.profile_type))
         return GetOncResponse(status=SUCCESS, onc=found)
 
-    def _demand_own(self, function: Function, call: Call, mno_id: Oid) -> None:
-        if function.interface is not Interface.ES3 and mno_id != call.requester:
-            raise Refused(Code.REQUESTER_NOT_ALLOWED, "it is another operator's", mno_id)
+
+def _through(function: Function, call: Call, mno_id: Oid) -> Oid | None:
+    """The SM-DP that sets something in an operator's name; None where it is the operator itself."""
+    if function.interface is Interface.ES3:
+        return call.requester
+    if mno_id != call.requester:
+        raise Refused(Code.REQUESTER_NOT_ALLOWED, "it is another operator's", mno_id)
+    return None
+
+
+def _shown(function: Function, call: Call, kept: tuple[Setting[S], ...]) -> tuple[S, ...]:
+    """An SM-DP sees what counts for its profiles, others whatever was set."""
+    if function.interface is Interface.ES3:
+        return in_force(kept, call.requester)
+    return tuple(dict.fromkeys(each.value for each in kept))

@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an SM-SR keeps its EIS, and what operators grant."""
+"""Where an SM-SR keeps its EIS, and what operators grant and do not want to hear."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from apdu.ids import Eid, Iccid
 from smsr.api.eis import Eis
 from smsr.api.grants import Onc, Plma
 from smsr.kit.oid import Oid
 
-__all__ = ["EisStore", "GrantStore", "MemoryEisStore", "MemoryGrantStore"]
+__all__ = ["EisStore", "GrantStore", "MemoryEisStore", "MemoryGrantStore", "Setting"]
+
+S = TypeVar("S", Plma, Onc)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[S]):
+    """A PLMA or ONC, and the SM-DP that set it in its operator's name; None: the operator itself did."""
+
+    value: S
+    smdp_id: Oid | None = None
 
 
 class EisStore(Protocol):
@@ -43,21 +54,27 @@ class EisStore(Protocol):
 
 
 class GrantStore(Protocol):
-    """PLMA by operator, M2M SP and profile type; ONC by operator and profile type."""
+    """PLMA by operator, M2M SP and profile type; ONC by operator and profile type.
 
-    def set_plma(self, plma: Plma) -> None:
-        """Keep a grant, in the place of the one for the same three."""
+    A new one takes the place of the one for the same that came from the same SM-DP; that of the operator itself takes
+    the place of all for the same.
+    """
+
+    def set_plma(self, plma: Plma, smdp_id: Oid | None = None) -> None:
+        """Keep a grant."""
         ...
 
-    def plma(self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = "") -> tuple[Plma, ...]:
+    def plma(
+        self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = ""
+    ) -> tuple[Setting[Plma], ...]:
         """The grants that fit; what is not named is any."""
         ...
 
-    def set_onc(self, onc: Onc) -> None:
-        """Keep a configuration, in the place of the one for the same two."""
+    def set_onc(self, onc: Onc, smdp_id: Oid | None = None) -> None:
+        """Keep a configuration."""
         ...
 
-    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Onc, ...]:
+    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Setting[Onc], ...]:
         """The configurations of an operator that fit; no type is any."""
         ...
 
@@ -106,26 +123,42 @@ class MemoryGrantStore:
     """Keeps them in memory."""
 
     def __init__(self) -> None:
-        self._plma: dict[tuple[Oid, Oid, str], Plma] = {}
-        self._onc: dict[tuple[Oid, str], Onc] = {}
+        self._plma: _Settings[Plma] = {}
+        self._onc: _Settings[Onc] = {}
 
-    def set_plma(self, plma: Plma) -> None:
-        """Keep a grant, in the place of the one for the same three."""
-        self._plma[plma.mno_id, plma.m2m_sp_id, plma.profile_type] = plma
+    def set_plma(self, plma: Plma, smdp_id: Oid | None = None) -> None:
+        """Keep a grant."""
+        _keep(self._plma, Setting(plma, smdp_id))
 
-    def plma(self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = "") -> tuple[Plma, ...]:
+    def plma(
+        self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = ""
+    ) -> tuple[Setting[Plma], ...]:
         """The grants that fit; what is not named is any."""
-        wanted = (mno_id, m2m_sp_id, profile_type)
-        return tuple(self._plma[key] for key in sorted(self._plma) if _fits(key, wanted))
+        return _fitting(self._plma, (mno_id, m2m_sp_id, profile_type))
 
-    def set_onc(self, onc: Onc) -> None:
-        """Keep a configuration, in the place of the one for the same two."""
-        self._onc[onc.mno_id, onc.profile_type] = onc
+    def set_onc(self, onc: Onc, smdp_id: Oid | None = None) -> None:
+        """Keep a configuration."""
+        _keep(self._onc, Setting(onc, smdp_id))
 
-    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Onc, ...]:
+    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Setting[Onc], ...]:
         """The configurations of an operator that fit; no type is any."""
-        return tuple(self._onc[key] for key in sorted(self._onc) if _fits(key, (mno_id, profile_type)))
+        return _fitting(self._onc, (mno_id, profile_type))
 
 
-def _fits(key: tuple[str, ...], wanted: tuple[str | None, ...]) -> bool:
-    return all(not want or has == want for has, want in zip(key, wanted, strict=True))
+_Settings = dict[tuple[str, ...], dict[Oid | None, Setting[S]]]
+"""By what they are for, and who set them."""
+
+
+def _keep(settings: _Settings[S], new: Setting[S]) -> None:
+    same = settings.setdefault(new.value.subject, {})
+    if new.smdp_id is None:
+        same.clear()
+    same[new.smdp_id] = new
+
+
+def _fitting(settings: _Settings[S], wanted: tuple[str | None, ...]) -> tuple[Setting[S], ...]:
+    return tuple(each for subject in sorted(settings) if _fits(subject, wanted) for each in settings[subject].values())
+
+
+def _fits(subject: tuple[str, ...], wanted: tuple[str | None, ...]) -> bool:
+    return all(not want or has == want for has, want in zip(subject, wanted, strict=True))

@@ -51,6 +51,11 @@ class Plma:
     operations: tuple[PlmaOperation, ...] = ()
     notifications: tuple[NotificationType, ...] = ()
 
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What it is for: another one for the same takes its place."""
+        return self.mno_id, self.m2m_sp_id, self.profile_type
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onc:
@@ -59,3 +64,8 @@ class Onc:
     mno_id: Oid
     profile_type: str
     discarded: tuple[NotificationType, ...] = ()
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What it is for: another one for the same takes its place."""
+        return self.mno_id, self.profile_type

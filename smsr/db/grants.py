@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import Executable, Table, bindparam, delete, select
+from sqlalchemy import ColumnElement, Executable, Table, bindparam, delete, select
 
 from apdu.ids import Eid, Iccid
 from smsr.api.grants import Onc, Plma
@@ -17,10 +17,20 @@ from smsr.kit.oid import Oid
 from smsr.procedures import OpenProcedure
 from smsr.serving.calls import key_of
 from smsr.serving.database import Database
+from smsr.store import Setting
 
 __all__ = ["SqlGrantStore", "SqlProcedureStore"]
 
 
+S = TypeVar("S", Plma, Onc)
+
+
+def _named(table: Table, *names: str) -> tuple[ColumnElement[bool], ...]:
+    return tuple(table.c[name] == bindparam(f"of_{name}") for name in names)
+
+
+_OTHER_PLMA: Final = delete(PLMA).where(*_named(PLMA, "mno_id", "m2m_sp_id", "profile_type"))
+_OTHER_ONC: Final = delete(ONC).where(*_named(ONC, "mno_id", "profile_type"))
 _GET: Final = select(OPEN_PROCEDURE).where(OPEN_PROCEDURE.c.eid == bindparam("this"))
 _REMOVE: Final = delete(OPEN_PROCEDURE).where(OPEN_PROCEDURE.c.eid == bindparam("this"))
 
@@ -33,38 +43,37 @@ class SqlGrantStore:
         self._set_plma = _replacing(database, PLMA)
         self._set_onc = _replacing(database, ONC)
 
-    def set_plma(self, plma: Plma) -> None:
-        """Keep a grant, in the place of the one for the same three."""
-        values = {
-            "key": key_of(plma.mno_id, plma.m2m_sp_id, plma.profile_type),
-            "mno_id": str(plma.mno_id),
-            "m2m_sp_id": str(plma.m2m_sp_id),
-            "profile_type": plma.profile_type,
-            "document": encode(plma).decode(),
-        }
-        with self._database.unit() as connection:
-            connection.execute(self._set_plma, values)
+    def set_plma(self, plma: Plma, smdp_id: Oid | None = None) -> None:
+        """Keep a grant."""
+        self._keep(self._set_plma, _OTHER_PLMA, Setting(plma, smdp_id), {"m2m_sp_id": str(plma.m2m_sp_id)})
 
-    def plma(self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = "") -> tuple[Plma, ...]:
+    def plma(
+        self, mno_id: Oid | None = None, m2m_sp_id: Oid | None = None, profile_type: str = ""
+    ) -> tuple[Setting[Plma], ...]:
         """The grants that fit; what is not named is any."""
         named = {"mno_id": mno_id, "m2m_sp_id": m2m_sp_id, "profile_type": profile_type}
-        return tuple(decode(Plma, document.encode()) for document in _find(self._database, PLMA, named))
+        return _find(self._database, PLMA, Plma, named)
 
-    def set_onc(self, onc: Onc) -> None:
-        """Keep a configuration, in the place of the one for the same two."""
+    def set_onc(self, onc: Onc, smdp_id: Oid | None = None) -> None:
+        """Keep a configuration."""
+        self._keep(self._set_onc, _OTHER_ONC, Setting(onc, smdp_id), {})
+
+    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Setting[Onc], ...]:
+        """The configurations of an operator that fit; no type is any."""
+        return _find(self._database, ONC, Onc, {"mno_id": mno_id, "profile_type": profile_type})
+
+    def _keep(self, put: Executable, others: Executable, new: Setting[S], named: Mapping[str, str]) -> None:
+        subject = {"mno_id": str(new.value.mno_id), "profile_type": new.value.profile_type, **named}
         values = {
-            "key": key_of(onc.mno_id, onc.profile_type),
-            "mno_id": str(onc.mno_id),
-            "profile_type": onc.profile_type,
-            "document": encode(onc).decode(),
+            **subject,
+            "key": key_of(*new.value.subject, *(() if new.smdp_id is None else (new.smdp_id,))),
+            "smdp_id": None if new.smdp_id is None else str(new.smdp_id),
+            "document": encode(new.value).decode(),
         }
         with self._database.unit() as connection:
-            connection.execute(self._set_onc, values)
-
-    def onc(self, mno_id: Oid, profile_type: str = "") -> tuple[Onc, ...]:
-        """The configurations of an operator that fit; no type is any."""
-        named = {"mno_id": mno_id, "profile_type": profile_type}
-        return tuple(decode(Onc, document.encode()) for document in _find(self._database, ONC, named))
+            if new.smdp_id is None:
+                connection.execute(others, {f"of_{name}": value for name, value in subject.items()})
+            connection.execute(put, values)
 
 
 class SqlProcedureStore:
@@ -110,12 +119,16 @@ def _replacing(database: Database, table: Table) -> Executable:
 
 @cache
 def _finding(table: Table, named: tuple[str, ...], order: tuple[str, ...]) -> Executable:
-    where = [table.c[name] == bindparam(f"of_{name}") for name in named]
-    return select(table.c.document).where(*where).order_by(*(table.c[name] for name in order))
+    query = select(table.c.document, table.c.smdp_id).where(*_named(table, *named))
+    return query.order_by(*(table.c[name] for name in order))
 
 
-def _find(database: Database, table: Table, named: Mapping[str, str | None]) -> list[str]:
+def _find(database: Database, table: Table, kind: type[S], named: Mapping[str, str | None]) -> tuple[Setting[S], ...]:
     asked = {name: str(value) for name, value in named.items() if value}
     query = _finding(table, tuple(asked), tuple(named))
     with database.reading() as connection:
-        return list(connection.execute(query, {f"of_{name}": value for name, value in asked.items()}).scalars())
+        rows = connection.execute(query, {f"of_{name}": value for name, value in asked.items()}).all()
+    return tuple(
+        Setting(decode(kind, document.encode()), None if smdp_id is None else Oid(smdp_id))
+        for document, smdp_id in rows
+    )

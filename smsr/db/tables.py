@@ -75,7 +75,9 @@ PLMA: Final = Table(
     Column("m2m_sp_id", Text, nullable=False),
     Column("profile_type", Text, nullable=False),
     Column("document", Text, nullable=False),
+    Column("smdp_id", Text),
 )
+"""Without an SM-DP the operator itself has set it."""
 
 ONC: Final = Table(
     "onc",
@@ -84,7 +86,9 @@ ONC: Final = Table(
     Column("mno_id", Text, nullable=False, index=True),
     Column("profile_type", Text, nullable=False),
     Column("document", Text, nullable=False),
+    Column("smdp_id", Text),
 )
+"""Without an SM-DP the operator itself has set it."""
 
 OPEN_PROCEDURE: Final = Table(
     "open_procedure",

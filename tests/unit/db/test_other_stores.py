@@ -81,6 +81,17 @@ def _use_grants(store: GrantStore) -> list[object]:
     store.set_onc(replace(onc, discarded=()))
     store.set_onc(replace(onc, profile_type="5G"))
     store.set_onc(replace(onc, mno_id=OTHER_MNO))
+    store.set_plma(plma, SM_DP_OID)
+    store.set_plma(replace(plma, operations=()), SM_DP_OID)
+    store.set_onc(replace(onc, profile_type="5G", discarded=()), SM_DP_OID)
+    store.set_onc(onc, SM_DP_OID)
+    for kept in (store.plma(MNO_OID, SM_DP_OID, "LTE"), store.onc(MNO_OID, "LTE")):
+        assert {each.smdp_id for each in kept} == {None, SM_DP_OID}
+        assert len(kept) == 2
+    store.set_plma(plma, SM_SR_OID)
+    store.set_plma(replace(plma, profile_type="5G"), SM_SR_OID)
+    store.set_plma(plma)
+    store.set_onc(replace(onc, profile_type="5G"))
     return [
         sorted(store.plma(), key=repr),
         sorted(store.plma(MNO_OID), key=repr),
@@ -89,7 +100,7 @@ def _use_grants(store: GrantStore) -> list[object]:
         store.plma(OTHER_MNO, profile_type="5G"),
         store.plma(profile_type="'; DROP TABLE plma; --"),
         sorted(store.onc(MNO_OID), key=repr),
-        store.onc(MNO_OID, "LTE"),
+        sorted(store.onc(MNO_OID, "LTE"), key=repr),
         store.onc(SM_DP_OID),
     ]
 

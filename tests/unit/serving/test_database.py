@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -11,15 +12,21 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, insert, select
+from sqlalchemy import MetaData, insert, select, text
 
 from apdu.errors import LocalProtocolError
 from smdp import db as smdp_db
 from smdp.db.tables import METADATA as SM_DP
 from smsr import db as smsr_db
+from smsr.api.grants import Plma
+from smsr.api.json_codec import encode
+from smsr.db.grants import SqlGrantStore
 from smsr.db.tables import METADATA as SM_SR
+from smsr.kit.oid import Oid
+from smsr.serving.calls import key_of
 from smsr.serving.database import Database, DatabaseError
 from smsr.serving.tables import ANSWER, METADATA
+from smsr.store import Setting
 
 SMSR_MIGRATIONS = Path(smsr_db.__path__[0]) / "migrations"
 SMDP_MIGRATIONS = Path(smdp_db.__path__[0]) / "migrations"
@@ -67,6 +74,28 @@ def test_migrations_make_the_declared_tables(database_url: str, migrations: list
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, MetaData()) != []  # it does see tables
     database.close()
+
+
+def test_grants_that_were_there_are_the_operators(database_url: str, tmp_path: Path) -> None:
+    """As they were kept before it was known who set them."""
+    shutil.copy(SMSR_MIGRATIONS / "smsr_1.py", tmp_path)
+    before = Database(database_url, [tmp_path])
+    before.migrate()
+    plma = Plma(mno_id=Oid("2.999.1"), m2m_sp_id=Oid("2.999.2"), profile_type="meter")
+    values = {"mno_id": "2.999.1", "m2m_sp_id": "2.999.2", "profile_type": "meter", "document": encode(plma).decode()}
+    with before.unit() as connection:
+        connection.execute(
+            text("INSERT INTO plma VALUES (:key, :mno_id, :m2m_sp_id, :profile_type, :document)"),
+            {"key": key_of(*plma.subject), **values},
+        )
+    before.close()
+    after = Database(database_url, [SMSR_MIGRATIONS])
+    after.migrate()
+    grants = SqlGrantStore(after)
+    assert grants.plma() == (Setting(plma),)
+    grants.set_plma(plma)
+    assert grants.plma() == (Setting(plma),)
+    after.close()
 
 
 def test_processes_that_start_together_migrate_once(database_url: str) -> None:

@@ -297,6 +297,43 @@ def test_rules_bind_m2m_sps_too() -> None:
     assert scene.call(ES4, "DeleteProfile", M2M_SP).status.code == Code.POL2.pair
 
 
+def test_cc_e4_04_what_an_sm_dp_sets_holds_for_its_own_profiles() -> None:
+    """ICCID is a profile of SM_DP_OID: another SM-DP neither grants anything about it nor takes anything back."""
+    scene = Scene()
+    scene.two()
+    nothing = replace(FULL_GRANT, operations=(), notifications=())
+
+    def seen(interface: Interface = ES3, requester: Oid | None = None) -> tuple[Plma, ...]:
+        found: tuple[Plma, ...] = scene.done(interface, "GetPLMA", requester).plma
+        return found
+
+    def allowed() -> bool:
+        allowed: bool = scene.call(ES4, "GetEIS", M2M_SP).status.is_success
+        heard = scene.done(ES3, "UpdatePolicyRules", pol2=()) and scene.told()
+        assert ((M2M_SP, ES4, NotificationType.POL2_UPDATED, ICCID, None) in heard) == allowed
+        return allowed
+
+    assert not allowed()
+    scene.done(ES3, "SetPLMA", OTHER_DP)
+    assert not allowed()
+    assert (seen(), seen(ES3, OTHER_DP), seen(ES4A)) == ((), (FULL_GRANT,), (FULL_GRANT,))
+    scene.done(ES3, "SetPLMA", SM_DP_OID)
+    assert allowed()
+    scene.done(ES3, "SetPLMA", OTHER_DP, plma=nothing)
+    assert allowed()
+    assert (seen(), seen(ES3, OTHER_DP)) == ((FULL_GRANT,), (nothing,))
+    scene.done(ES4A, "SetPLMA", plma=nothing)  # the operator itself: for all, whoever had set it
+    assert not allowed()
+    assert seen() == seen(ES3, OTHER_DP) == seen(ES4A) == (nothing,)
+    scene.done(ES3, "SetPLMA", OTHER_DP)
+    assert not allowed()
+    scene.done(ES3, "SetPLMA", SM_DP_OID)  # the newer one
+    assert allowed()
+    scene.done(ES4A, "SetPLMA")
+    scene.done(ES3, "SetPLMA", OTHER_DP, plma=nothing)
+    assert allowed()
+
+
 # --- CC-E4-05
 
 
@@ -369,6 +406,21 @@ def test_cc_e4_05_a_configuration_mutes_what_it_says(onc: Onc, muted: bool) -> N
     kind = NotificationType.PROFILE_ENABLED
     expected = [] if muted else [(MNO_OID, ES4, kind, ICCID_2, None)]
     assert scene.told() == sorted([*expected, (M2M_SP, ES4, kind, ICCID_2, None)], key=str)
+
+
+@pytest.mark.parametrize(
+    "who, interface, muted", [(MNO_OID, ES4A, True), (SM_DP_OID, ES3, True), (OTHER_DP, ES3, False)]
+)
+def test_cc_e4_05_a_configuration_by_way_of_an_sm_dp(who: Oid, interface: Interface, muted: bool) -> None:
+    """It mutes what concerns profiles of that SM-DP, and the operator's own mutes all."""
+    scene = Scene()
+    scene.done(interface, "SetONC", who)
+    assert len(scene.done(ES3, "GetONC").onc) == muted
+    assert len(scene.done(ES4A, "GetONC").onc) == 1
+    scene.two(mno=OTHER_MNO)
+    scene.done(ES3, "DisableProfile")
+    told = (MNO_OID, ES4, NotificationType.PROFILE_ENABLED, ICCID_2, None)
+    assert scene.told() == ([] if muted else [told])
 
 
 def test_cc_e4_05_only_the_operator_itself() -> None:

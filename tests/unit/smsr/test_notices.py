@@ -54,9 +54,9 @@ def _scene(owner: Oid, other: Oid, *, listened: bool, name: str) -> Scene:
     if name != "EnableProfile":
         scene.done(ES3, "EnableProfile")
     scene.done(ES3, "AuditEIS")
-    for operator in {owner, other}:
+    for operator, smdp in product({owner, other}, (SM_DP_OID, OTHER_DP)):
         grant = replace(FULL_GRANT, mno_id=operator)
-        scene.done(ES3, "SetPLMA", plma=grant if listened else replace(grant, notifications=()))
+        scene.done(ES3, "SetPLMA", smdp, plma=grant if listened else replace(grant, notifications=()))
     scene.told()
     return scene
 
