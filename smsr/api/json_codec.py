@@ -4,11 +4,13 @@
 Members have the names of the dataclasses' fields; those that have their default are left out. The head of a request is
 flat: `function_requester`, `function_call_identifier`, `validity_period`. Identifiers are text, bytes are hexadecimal,
 what an EUM signed is base64, times are ISO 8601 in UTC. Members that are not known, other types and texts that XML
-could not carry are refused. Keys whose value this server knows have no place here: they do not travel in clear.
+could not carry are refused; in what others send also a member that stands twice, of which readers take one or the
+other (RFC 8259 4). Keys whose value this server knows have no place here: they do not travel in clear.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -20,7 +22,7 @@ from apdu.errors import DecodeError, EncodeError
 from smsr.api.json_shapes import Shape, from_text, schema_of, shape_of
 from smsr.kit.oid import Oid
 
-__all__ = ["MAX_BYTES", "decode", "encode", "schemas"]
+__all__ = ["MAX_BYTES", "decode", "demand_single_members", "encode", "receive", "schemas"]
 
 T = TypeVar("T")
 _STRANGE: Final = re.compile(r"unknown field `(?![a-z_]+\d?`).*", re.DOTALL)
@@ -59,6 +61,33 @@ def decode(kind: type[T], data: bytes, requester: Oid | None = None) -> T:
         return cast(T, shape_of(kind).read(wire))
     except OverflowError:
         raise DecodeError("a time that UTC does not have") from None
+
+
+def receive(kind: type[T], data: bytes, requester: Oid | None = None) -> T:
+    """The same for what another server sent: DecodeError also when a member stands twice."""
+    message = decode(kind, data, requester)
+    demand_single_members(data)
+    return message
+
+
+def demand_single_members(data: bytes) -> None:
+    """DecodeError when an object of this JSON, at any depth, has a member twice: msgspec would take the last."""
+    try:
+        _MEMBERS.decode(data.decode())
+    except DecodeError:
+        raise
+    except ValueError as error:
+        raise DecodeError(str(error)) from None
+    except RecursionError:
+        raise DecodeError("nested too deeply") from None
+
+
+def _single(members: list[tuple[str, object]]) -> None:
+    if len(dict(members)) != len(members):
+        raise DecodeError("a member stands twice")
+
+
+_MEMBERS: Final = json.JSONDecoder(object_pairs_hook=_single)
 
 
 @cache

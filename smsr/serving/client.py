@@ -16,7 +16,7 @@ from typing import Final
 
 from apdu.errors import DecodeError, M2mError, RemoteProtocolError
 from smsr.api.functions import Exchange, Function
-from smsr.api.json_codec import decode, encode
+from smsr.api.json_codec import encode, receive
 from smsr.api.messages import Request, Response
 from smsr.api.notifications import Notification
 from smsr.api.soap import SoapBinding
@@ -88,7 +88,7 @@ class Client:
             if function.exchange is Exchange.ASYNCHRONOUS and reply.status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
                 return decode_operation(reply.body, function, request.call.requester)
             if reply.type == _JSON:
-                return decode(function.response, reply.body)
+                return receive(function.response, reply.body)
         except DecodeError as error:
             raise RemoteProtocolError(f"{function}: status {reply.status}, {error}") from None
         raise RemoteProtocolError(f"{function}: status {reply.status} without a response")

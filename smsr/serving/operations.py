@@ -10,7 +10,7 @@ import msgspec
 
 from apdu.errors import DecodeError
 from smsr.api.functions import Function
-from smsr.api.json_codec import decode, encode
+from smsr.api.json_codec import decode, demand_single_members, encode
 from smsr.kit.oid import Oid
 from smsr.serving.service import Operation, OperationState
 
@@ -51,6 +51,7 @@ def decode_operation(data: bytes, function: Function, requester: Oid) -> Operati
         body = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(f"no operation: {error}") from None
+    demand_single_members(data)
     if body.function != str(function) or function.response is None:
         raise DecodeError(f"an operation of {body.function[:40]}, not of {function}")
     return Operation(

@@ -57,6 +57,7 @@ def _json_mutants(function: Function) -> Iterator[tuple[str, bytes, str]]:
     yield "nothing", b"", "2.1"
     yield "half of it", _json(message)[:-5], "2.1"
     yield "more behind it", _json(message) + b"{}", "2.1"
+    yield "every member twice", _json(message)[:-1] + b"," + _json(message)[1:], "2.1"
     yield "no UTF-8", _json(message).replace(b'"', b"\xff", 1), "2.1"
     yield "deep", b'{"eid":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "2.1"
     yield "a large number", _json({**message, "validity_period": 10**400}), "2.1"

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from apdu.errors import DecodeError, SecurityError
 from smsr.api.functions import Function
-from smsr.api.json_codec import decode, encode
+from smsr.api.json_codec import encode, receive
 from smsr.api.messages import Request, Response
 from smsr.api.notifications import Notification
 from smsr.kit.oid import Oid
@@ -48,10 +48,10 @@ class JsonCalls:
         try:
             if kind is Kind.CALLBACK:
                 assert function.response is not None
-                self._service.answered(function, decode(function.response, body), sender, told)
+                self._service.answered(function, receive(function.response, body), sender, told)
             else:
                 assert issubclass(function.request, Notification)
-                self._service.notified(function, decode(function.request, body), sender)
+                self._service.notified(function, receive(function.request, body), sender)
         except DecodeError as found:
             return sentence(malformed(found))
         except Overloaded as overload:
@@ -97,7 +97,7 @@ class JsonCalls:
 def _read(function: Function, requester: Oid, body: bytes) -> Request:
     assert issubclass(function.request, Request)
     try:
-        request = decode(function.request, body, requester)
+        request = receive(function.request, body, requester)
     except DecodeError as found:
         raise malformed(found) from None
     if request.call.requester != requester:

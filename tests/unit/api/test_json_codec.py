@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import string
 import types
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
@@ -23,10 +24,12 @@ from smsr.api import messages as m
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import EisKey, Keyset, Property, SignedInfo, SubscriptionAddress
 from smsr.api.functions import Message
-from smsr.api.json_codec import MAX_BYTES, decode, encode, schemas
+from smsr.api.json_codec import MAX_BYTES, decode, encode, receive, schemas
 from smsr.api.notifications import ProfileNotification
 from smsr.api.status import SUCCESS
 from smsr.kit.oid import Oid
+from smsr.serving.operations import decode_operation, encode_operation
+from smsr.serving.service import Operation, OperationState
 from tests.unit.kit.world import EID, SM_DP_OID
 from tests.unit.smsr.bench import ICCID, make_eis
 from tests.unit.soap.samples import FUNCTIONS, MOMENT, full_eis, samples
@@ -224,6 +227,78 @@ def test_an_enumeration_has_its_values_only() -> None:
 def test_rules_of_the_values_hold() -> None:
     with pytest.raises(DecodeError, match="version 128"):
         decode(Keyset, b'{"version":128}')
+
+
+def _objects(value: Any) -> int:
+    """How many objects with members there are."""
+    if isinstance(value, dict):
+        return bool(value) + sum(map(_objects, value.values()))
+    return sum(map(_objects, value)) if isinstance(value, list) else 0
+
+
+def _with_twice(value: Any, number: int, name: Callable[[str], str]) -> str:
+    """JSON in which the first member of one object stands again at its end, with this name and the same value."""
+    left = number
+
+    def write(value: Any) -> str:
+        nonlocal left
+        if isinstance(value, list):
+            return f"[{','.join(map(write, value))}]"
+        if not isinstance(value, dict) or not value:
+            return json.dumps(value)
+        here, left = left == 0, left - 1
+        pairs = [f"{json.dumps(key)}:{write(member)}" for key, member in value.items()]
+        if here:
+            first = next(iter(value))
+            pairs.append(f'"{name(first)}":{json.dumps(value[first])}')
+        return f"{{{','.join(pairs)}}}"
+
+    return write(value)
+
+
+def _escaped(name: str) -> str:
+    return f"\\u{ord(name[0]):04x}{name[1:]}"
+
+
+@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_a_member_that_stands_twice_is_refused_at_every_depth(kind: type[Message]) -> None:
+    tried = 0
+    for message in samples(kind):
+        body = encode(message)
+        assert receive(kind, body) == message
+        value = json.loads(body)
+        for number in range(_objects(value)):
+            for name in (str, _escaped):
+                twice = _with_twice(value, number, name).encode()
+                assert json.loads(twice) == value
+                with pytest.raises(DecodeError, match="stands twice"):
+                    receive(kind, twice)
+                tried += 1
+    assert tried > 0
+
+
+def test_an_operation_with_a_member_twice_is_none() -> None:
+    function = next(each for each in FUNCTIONS if str(each) == "ES3.EnableProfile")
+    found = Operation(
+        id="1",
+        function=function,
+        requester=SM_DP_OID,
+        identifier="7",
+        state=OperationState.DONE,
+        accepted=MOMENT,
+        response=m.CardResponse(status=SUCCESS, data=b"1"),
+    )
+    body = encode_operation(found)
+    assert decode_operation(body, function, SM_DP_OID) == found
+    for twice in (body.replace(b'"id"', b'"id":"2","id"'), body.replace(b'"data"', b'"data":"32","data"')):
+        assert twice != body
+        with pytest.raises(DecodeError, match="stands twice"):
+            decode_operation(twice, function, SM_DP_OID)
+
+
+def test_what_only_looks_like_a_member_stands_as_often_as_it_likes() -> None:
+    odd = m.GetEisRequest(call=m.Call(SM_DP_OID, '"eid":"eid":{"eid":1,"eid":1}'), eid=EID)
+    assert receive(m.GetEisRequest, encode(odd)) == odd
 
 
 def test_size_is_limited() -> None:
