@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from apdu.ids import Eid, Iccid
 from smsr.api import messages as es3
+from smsr.api.limits import ProfileType
 from smsr.api.messages import Request, Response
 from smsr.kit.oid import Oid
 
@@ -45,7 +46,7 @@ class DownloadProfileRequest(Request):
 
     eid: Eid
     smsr_id: Oid
-    profile_type: str = ""
+    profile_type: ProfileType = ""
     iccid: Iccid | None = None
     enable_profile: bool = False
 

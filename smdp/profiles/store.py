@@ -16,8 +16,10 @@ from hashlib import sha256
 from threading import Lock
 from typing import Protocol
 
+from apdu.errors import DecodeError
 from apdu.ids import Aid, Eid, Iccid
 from smsr.api.eis_parts import NO_SUBSCRIPTION, Pol2Rule, SubscriptionAddress
+from smsr.api.limits import MAX_PROFILE_TYPE, check_iccid
 from smsr.kit.oid import Oid
 
 __all__ = ["MemoryProfileStore", "ProfileStore", "StockState", "StoredProfile", "content_hash"]
@@ -37,7 +39,10 @@ class StockState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredProfile:
-    """One profile. Which operation has reserved it, and for which card, is part of its state."""
+    """One profile. Which operation has reserved it, and for which card, is part of its state.
+
+    DecodeError for one that no message could be about.
+    """
 
     iccid: Iccid
     mno_id: Oid
@@ -60,6 +65,11 @@ class StoredProfile:
     """Where on that card."""
     since: datetime | None = None
     """When it was downloaded."""
+
+    def __post_init__(self) -> None:
+        check_iccid(self.iccid)
+        if len(self.profile_type) > MAX_PROFILE_TYPE:
+            raise DecodeError(f"a profile type of {len(self.profile_type)} characters, at most {MAX_PROFILE_TYPE}")
 
     def available(self) -> StoredProfile:
         """The same on no card."""

@@ -7,10 +7,12 @@ nowhere else, so what was verified is what is used.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from apdu.errors import DecodeError
 from apdu.ids import Aid, Eid, Iccid
 from smsr.api.eis_codec import decode_signed_info
 from smsr.api.eis_parts import (
@@ -25,6 +27,10 @@ from smsr.api.eis_parts import (
 from smsr.kit.oid import Oid
 
 __all__ = ["Eis"]
+
+_MAX_KEYSETS: Final = 127
+_MAX_KEYS: Final = 128
+_MAX_COMPONENTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +49,22 @@ class Eis:
 
     @classmethod
     def received(cls, **values: Any) -> Self:
-        """A set that somebody sent; DecodeError for signed octets that are none."""
+        """A set that somebody sent; DecodeError where `check_received` finds something."""
         eis = cls(**values)
-        decode_signed_info(eis.signed.octets)
+        eis.check_received()
         return eis
+
+    def check_received(self) -> None:
+        """DecodeError for signed octets that are none, a state that is told to nobody, and what XML has no room for."""
+        decode_signed_info(self.signed.octets)
+        if any(each.state is ProfileState.IN_CREATION for each in self.profiles):
+            raise DecodeError(f"the state {ProfileState.IN_CREATION} is told to nobody")
+        _demand_number("key sets", self.isd_r.keysets, 1, _MAX_KEYSETS)
+        for keyset in self.isd_r.keysets:
+            _demand_number("keys", keyset.keys, 0, _MAX_KEYS)
+            _demand_number("certificates", keyset.certificates, 0, _MAX_KEYS)
+            for key in keyset.keys:
+                _demand_number("components of a key", key.components, 1, _MAX_COMPONENTS)
 
     @property
     def info(self) -> EumSignedInfo:
@@ -70,3 +88,8 @@ class Eis:
     def enabled(self) -> ProfileInfo | None:
         """The enabled profile."""
         return next((profile for profile in self.profiles if profile.state is ProfileState.ENABLED), None)
+
+
+def _demand_number(what: str, found: Sized, least: int, most: int) -> None:
+    if not least <= len(found) <= most:
+        raise DecodeError(f"{len(found)} {what} instead of {least} to {most}")

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from apdu.errors import DecodeError
 from apdu.ids import Aid, Eid, Iccid, Imsi, Tar
 from apdu.keys.secret import SecretKey
+from smsr.api.limits import Byte, CertificateValue, KeyIndex, KeyValue, ProfileType, PropertyKey, ShortBytes, TwoBytes
 from smsr.api.status import ExecutionStatus
 from smsr.kit.oid import Oid
 from smsr.kit.soap.signature import XmlSignature
@@ -68,16 +69,16 @@ class KeysetType(StrEnum):
 class KeyComponent:
     """A key as it travels: encrypted, or empty in views for others."""
 
-    type: int
-    value: bytes = b""
+    type: Byte
+    value: KeyValue = b""
 
 
 @dataclass(frozen=True, slots=True)
 class EisKey:
     """One key: its value where this server knows it, its components where it travels."""
 
-    index: int
-    kcv: bytes
+    index: KeyIndex
+    kcv: ShortBytes
     value: SecretKey | None = None
     components: tuple[KeyComponent, ...] = ()
 
@@ -86,9 +87,9 @@ class EisKey:
 class EisCertificate:
     """A card format certificate, 7F21."""
 
-    index: int
+    index: KeyIndex
     ca_id: Oid
-    value: bytes
+    value: CertificateValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +114,8 @@ class SecurityDomain:
     aid: Aid
     role: SdRole
     tars: tuple[Tar, ...] = ()
-    sin: bytes = b""
-    sdin: bytes = b""
+    sin: ShortBytes = b""
+    sdin: ShortBytes = b""
     keysets: tuple[Keyset, ...] = ()
 
 
@@ -238,7 +239,7 @@ class ProfileInfo:
     state: ProfileState
     smdp_id: Oid | None = None
     fall_back: bool = False
-    profile_type: str = ""
+    profile_type: ProfileType = ""
     subscription: SubscriptionAddress = NO_SUBSCRIPTION
     allocated_memory: int = 0
     free_memory: int | None = None
@@ -248,7 +249,7 @@ class ProfileInfo:
 class Property(NamedTuple):
     """One of AdditionalProperties: whatever else there is to say about a card."""
 
-    key: str
+    key: PropertyKey
     value: str = ""
 
 
@@ -278,10 +279,10 @@ class AuditRecord:
     eid: Eid
     smsr_id: Oid
     date: datetime
-    operation: int
+    operation: TwoBytes
     requester: Oid | None = None
     status: ExecutionStatus | None = None
     isd_p_aid: Aid | None = None
     iccid: Iccid | None = None
-    imei: bytes = b""
-    meid: bytes = b""
+    imei: ShortBytes = b""
+    meid: ShortBytes = b""

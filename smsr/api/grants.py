@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from smsr.api.limits import ProfileType
 from smsr.kit.oid import Oid
 
 __all__ = ["NotificationType", "Onc", "PlmaOperation", "Plma"]
@@ -47,7 +48,7 @@ class Plma:
 
     mno_id: Oid
     m2m_sp_id: Oid
-    profile_type: str
+    profile_type: ProfileType
     operations: tuple[PlmaOperation, ...] = ()
     notifications: tuple[NotificationType, ...] = ()
 
@@ -62,7 +63,7 @@ class Onc:
     """Operator Notifications Configuration: which notifications about profiles of one type are not sent."""
 
     mno_id: Oid
-    profile_type: str
+    profile_type: ProfileType
     discarded: tuple[NotificationType, ...] = ()
 
     @property

@@ -18,8 +18,8 @@ from apdu.errors import DecodeError
 from apdu.ids import Aid, Eid, Iccid, Imsi, Tar
 from apdu.keys.secret import SecretKey
 from smsr.api.eis import Eis
-from smsr.api.eis_codec import decode_signed_info
 from smsr.api.eis_parts import SignedInfo
+from smsr.api.limits import Identifier, check_iccid
 from smsr.api.messages import Call, Request
 from smsr.kit.oid import Oid
 from smsr.kit.soap.signature import Signer, XmlSignature
@@ -60,7 +60,7 @@ def _hex(text: str) -> Hex:
 
 _TEXTS: Final[dict[type, tuple[Callable[[str], Any], dict[str, Any]]]] = {
     Eid: (Eid.from_string, {"pattern": "^[0-9]{32}$"}),
-    Iccid: (Iccid.from_string, {"pattern": "^[0-9]{18,20}$"}),
+    Iccid: (lambda text: check_iccid(Iccid.from_string(text)), {"pattern": "^89[0-9]{16,18}$"}),
     Aid: (Aid.from_string, {"pattern": "^([0-9A-Fa-f]{2}){5,16}$"}),
     Tar: (Tar.from_string, {"pattern": "^[0-9A-Fa-f]{6}$"}),
     Imsi: (Imsi, {"pattern": "^[0-9]{6,15}$"}),
@@ -85,6 +85,21 @@ def from_text(kind: type, value: object) -> Any:
 def schema_of(kind: type) -> dict[str, Any]:
     """msgspec's schema_hook."""
     return {"type": "string", **_TEXTS[kind][1]}
+
+
+@cache
+def _hex_of(most: int) -> type[Hex]:
+    """The same of a length."""
+
+    def read(text: str) -> Hex:
+        value = _hex(text)
+        if len(value) > most:
+            raise DecodeError(f"{len(value)} bytes instead of {most} at most")
+        return kind(value)
+
+    kind: type[Hex] = type(f"Hex{most}", (Hex,), {})
+    _TEXTS[kind] = read, {"pattern": f"^([0-9A-Fa-f]{{2}}){{0,{most}}}$"}
+    return kind
 
 
 def _to_utc(value: datetime) -> datetime:
@@ -116,6 +131,8 @@ def _shape_of(kind: Any) -> Shape:
     if shape := _PLAIN.get(kind):
         return shape
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _limited(*arguments)
     if origin in (Union, types.UnionType) and len(arguments) == 2 and arguments[1] is type(None):
         return _optional(shape_of(arguments[0]))
     if origin is tuple and len(arguments) == 2 and arguments[1] is ...:
@@ -126,6 +143,16 @@ def _shape_of(kind: Any) -> Shape:
         if is_dataclass(kind) or hasattr(kind, "_field_defaults"):
             return _record(kind)
     raise TypeError(f"{kind} has no form in JSON")
+
+
+def _limited(kind: type, limits: msgspec.Meta) -> Shape:
+    plain = shape_of(kind)
+    if kind is bytes:
+        assert limits.max_length is not None
+        return plain._replace(wire=_hex_of(limits.max_length))
+    if kind is str and limits.pattern is None:
+        limits = msgspec.Meta(max_length=limits.max_length, min_length=limits.min_length, pattern=_XML_TEXT)
+    return plain._replace(wire=Annotated[kind, limits])
 
 
 def _optional(shape: Shape) -> Shape:
@@ -166,7 +193,7 @@ class _Member:
 
 
 def _members(kind: type) -> list[_Member]:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     if not is_dataclass(kind):  # a NamedTuple
         defaults: dict[str, Any] = vars(kind)["_field_defaults"]
         return [_Member(name, shape_of(hint), defaults.get(name, MISSING)) for name, hint in hints.items()]
@@ -182,7 +209,7 @@ def _members(kind: type) -> list[_Member]:
 
 _HEAD: Final = (
     ("function_requester", Oid | None, None),
-    ("function_call_identifier", _PLAIN[str].wire, ""),
+    ("function_call_identifier", shape_of(Identifier).wire, ""),
     ("validity_period", Annotated[int, msgspec.Meta(ge=0, le=_MAX_PERIOD)] | None, None),
 )
 
@@ -218,7 +245,7 @@ def _record(kind: type) -> Shape:
                 try:
                     values[name] = convert(member)
                     if name in sets and values[name] is not None:
-                        decode_signed_info(values[name].signed.octets)  # one that is part of a message was received
+                        values[name].check_received()  # one that is part of a message was
                 except DecodeError as error:
                     raise error.inside(name) from None
         if is_request:

@@ -15,6 +15,7 @@ from apdu.ids import Aid, Eid, Iccid
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import NO_SUBSCRIPTION, Pol2Rule, Property, SubscriptionAddress
 from smsr.api.grants import Onc, Plma
+from smsr.api.limits import Period, ProfileType
 from smsr.api.status import ExecutionStatus, FunctionFailed
 from smsr.kit.oid import Oid
 
@@ -71,7 +72,7 @@ class Response:
     status: ExecutionStatus
     processing_start: datetime | None = None
     processing_end: datetime | None = None
-    acceptable_validity_period: int | None = None
+    acceptable_validity_period: Period | None = None
 
     def check(self, function: str) -> None:
         """FunctionFailed unless the function succeeded."""
@@ -157,7 +158,7 @@ class ProfileDownloadCompletedRequest(Request):
 
     eid: Eid
     iccid: Iccid
-    profile_type: str = ""
+    profile_type: ProfileType = ""
     subscription: SubscriptionAddress = NO_SUBSCRIPTION
     pol2: tuple[Pol2Rule, ...] = ()
 
@@ -203,7 +204,7 @@ class GetPlmaRequest(Request):
     """ES3, ES4 and ES4A.GetPLMA; what is not named is any."""
 
     m2m_sp_id: Oid | None = None
-    profile_type: str = ""
+    profile_type: ProfileType = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +232,7 @@ class SetOncRequest(Request):
 class GetOncRequest(Request):
     """ES4A.GetONC; no profile type: any."""
 
-    profile_type: str = ""
+    profile_type: ProfileType = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

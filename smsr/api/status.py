@@ -9,6 +9,7 @@ from typing import Final
 
 from apdu.errors import M2mError
 from smsr.api.codes import Reason, Subject
+from smsr.api.limits import Dotted
 
 __all__ = ["SUCCESS", "Code", "ExecutionStatus", "FunctionFailed", "Status", "StatusCode", "failed"]
 
@@ -27,8 +28,8 @@ class Status(StrEnum):
 class StatusCode:
     """Subject and reason as dotted numbers."""
 
-    subject: str
-    reason: str
+    subject: Dotted
+    reason: Dotted
 
     @property
     def text(self) -> str:

@@ -26,6 +26,7 @@ from smsr.api.eis_parts import (
     SecurityDomain,
     SubscriptionAddress,
 )
+from smsr.api.limits import MAX_PROFILE_TYPE, check_iccid
 from smsr.api.status import ExecutionStatus, Status, StatusCode
 from smsr.kit.soap.declare import (
     ANY,
@@ -76,7 +77,7 @@ def _upper(value: bytes) -> str:
 
 
 def _iccid(text: str) -> Iccid:
-    return Iccid.from_string(text.rstrip("fF"))
+    return check_iccid(Iccid.from_string(text.rstrip("fF")))
 
 
 def _msisdn(text: str) -> str:
@@ -95,7 +96,7 @@ _RAW: Final = hex_binary()
 EID: Final = Simple(Eid.from_string)
 ICCID: Final = Simple(_iccid, collapse=False)
 AID: Final = Simple(lambda text: Aid(_RAW.convert(text)), _upper)
-PROFILE_TYPE: Final = string(100)
+PROFILE_TYPE: Final = string(MAX_PROFILE_TYPE)
 _TAR: Final = Simple(lambda text: Tar(_RAW.convert(text)), _upper)
 _SHORT: Final = hex_binary(most=16)
 _INDEX: Final = whole_number(0, 127)

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta
 
 from apdu.errors import DecodeError, EncodeError
 from apdu.ids import Aid, Eid, Iccid, Imsi, Tar
@@ -22,7 +23,7 @@ from apdu.keys.secret import SecretKey
 from smdp.api import messages as es2
 from smsr.api import messages as m
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import EisKey, Keyset, Property, SignedInfo, SubscriptionAddress
+from smsr.api.eis_parts import EisKey, KeyComponent, Keyset, ProfileState, Property, SignedInfo, SubscriptionAddress
 from smsr.api.functions import Message
 from smsr.api.json_codec import MAX_BYTES, decode, encode, receive, schemas
 from smsr.api.notifications import ProfileNotification
@@ -48,11 +49,11 @@ def test_samples_of_every_message_come_back(kind: type[Message]) -> None:
         assert decode(kind, encode(message)) == message
 
 
-_DIGITS: Final = st.text(string.digits, min_size=18, max_size=20)
-_TEXT: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"))
+_CHARACTERS: Final = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
+_TEXT: Final = st.text(_CHARACTERS)
 _LEAVES: Final[dict[Any, st.SearchStrategy[Any]]] = {
     Eid: st.text(string.digits, min_size=5, max_size=30).map(Eid.create),
-    Iccid: _DIGITS.map(Iccid.from_string),
+    Iccid: st.text(string.digits, min_size=16, max_size=18).map(lambda digits: Iccid.from_string(f"89{digits}")),
     Aid: st.binary(min_size=5, max_size=16).map(Aid),
     Tar: st.binary(min_size=3, max_size=3).map(Tar),
     Imsi: st.text(string.digits, min_size=6, max_size=15).map(Imsi),
@@ -71,7 +72,10 @@ _LEAVES: Final[dict[Any, st.SearchStrategy[Any]]] = {
         st.just("") | st.text(string.digits, min_size=3, max_size=15),
     ),
     SecretKey: st.nothing(),
+    ProfileState: st.sampled_from([each for each in ProfileState if each is not ProfileState.IN_CREATION]),
 }
+_SOME: Final = (tuple[Keyset, ...], tuple[KeyComponent, ...])
+"""Lists that are not empty in a message."""
 
 
 def _made(kind: Any) -> st.SearchStrategy[Any]:
@@ -79,23 +83,36 @@ def _made(kind: Any) -> st.SearchStrategy[Any]:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in _LEAVES:
         return _LEAVES[kind]
+    if origin is Annotated:
+        return _limited(*arguments)
     if origin in (Union, types.UnionType):
         return st.none() | _made(arguments[0])
     if origin is tuple:
-        return st.lists(_made(arguments[0]), max_size=3).map(tuple)
+        return st.lists(_made(arguments[0]), min_size=kind in _SOME, max_size=3).map(tuple)
     if issubclass(kind, Enum):
         return st.sampled_from(kind)
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     if not is_dataclass(kind):
         return st.builds(kind, **{name: _made(hint) for name, hint in hints.items()})
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
     for each in fields(kind):
         if each.init:
-            (required if each.default is MISSING else optional)[each.name] = st.deferred(
+            needed = each.default is MISSING or hints[each.name] in _SOME
+            (required if needed else optional)[each.name] = st.deferred(
                 lambda hint=hints[each.name]: _made(hint)  # type: ignore[misc]
             )
     return st.fixed_dictionaries(required, optional=optional).map(lambda values: kind(**values))  # type: ignore[operator]
+
+
+def _limited(kind: type, limits: Meta) -> st.SearchStrategy[Any]:
+    if kind is int:
+        return st.integers(int(limits.ge or 0), int(limits.le or 2**53 - 1))
+    if kind is bytes:
+        return st.binary(max_size=limits.max_length)
+    if limits.pattern is not None:
+        return st.lists(st.integers(0, 99), min_size=1, max_size=4).map(lambda arcs: ".".join(map(str, arcs)))
+    return st.text(_CHARACTERS, min_size=limits.min_length or 0, max_size=limits.max_length)
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")

@@ -73,7 +73,7 @@ def _use_grants(store: GrantStore) -> list[object]:
         {"operations": tuple(PlmaOperation)},
         {"m2m_sp_id": SM_SR_OID},
         {"mno_id": OTHER_MNO},
-        {"profile_type": "x" * 4096},
+        {"profile_type": "x" * 100},
         {"profile_type": "'; DROP TABLE plma; --"},
     ):
         store.set_plma(replace(plma, **change))

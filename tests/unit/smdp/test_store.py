@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from apdu.errors import DecodeError
 from apdu.ids import Iccid
 from smdp.inbox import MemoryInbox
 from smdp.profiles.store import MemoryProfileStore, ProfileStore, StockState, StoredProfile, content_hash
@@ -84,3 +86,9 @@ def test_a_key_is_seen_first_once() -> None:
     assert inbox.first("one")
     assert not inbox.first("one")
     assert inbox.first("two")
+
+
+@pytest.mark.parametrize("change", [{"profile_type": "x" * 101}, {"iccid": Iccid.from_string("1" * 19)}])
+def test_a_profile_that_no_message_could_name_is_none(change: dict[str, Any]) -> None:
+    with pytest.raises(DecodeError):
+        replace(PROFILE, **change)
