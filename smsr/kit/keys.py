@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from apdu.errors import M2mError, SecurityError
 from apdu.keys.ec import Curve, PrivateKey, PublicKey
 from apdu.keys.entropy import Entropy
+from smsr.kit.passphrase import Passphrase
 
 __all__ = ["FileKeys", "KeyStore", "PassphraseNeeded", "Signer", "UnusableFile"]
 
@@ -71,7 +72,7 @@ class FileKeys:
 
     __slots__ = ("_entropy", "_folder", "_passphrase")
 
-    def __init__(self, folder: Path, entropy: Entropy, passphrase: bytes | None = None) -> None:
+    def __init__(self, folder: Path, entropy: Entropy, passphrase: Passphrase | None = None) -> None:
         self._folder = folder
         self._entropy = entropy
         self._passphrase = passphrase
@@ -81,8 +82,9 @@ class FileKeys:
         path = self._path(name)
         with path.open("rb") as file:
             pem = file.read(_MAX_FILE)
+        given = self._passphrase.reveal() if self._passphrase is not None and b"ENCRYPTED" in pem else None
         try:
-            key = load_pem_private_key(pem, self._passphrase if b"ENCRYPTED" in pem else None)
+            key = load_pem_private_key(pem, given)
         except TypeError:
             raise PassphraseNeeded(f"{path} is under a passphrase, and none is given") from None
         except ValueError:
@@ -103,7 +105,7 @@ class FileKeys:
 
     def keep(self, name: str, key: PrivateKey) -> None:
         """Write a key to a file that must not be there yet."""
-        way = NoEncryption() if self._passphrase is None else BestAvailableEncryption(self._passphrase)
+        way = NoEncryption() if self._passphrase is None else BestAvailableEncryption(self._passphrase.reveal())
         pem = key.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, way)
         descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:

@@ -15,12 +15,13 @@ from threading import Lock
 from apdu.errors import SecurityError
 from smsr.kit.folder import PkiFolder
 from smsr.kit.oid import Oid
+from smsr.kit.passphrase import Passphrase
 from smsr.kit.trust import Peer, Trust
 
 __all__ = ["LiveTrust", "client_context", "peer_of", "server_context"]
 
 
-def server_context(folder: PkiFolder, name: str, at: float, passphrase: bytes | None = None) -> ssl.SSLContext:
+def server_context(folder: PkiFolder, name: str, at: float, passphrase: Passphrase | None = None) -> ssl.SSLContext:
     """For the party `name` as a server: clients must show a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -29,7 +30,7 @@ def server_context(folder: PkiFolder, name: str, at: float, passphrase: bytes | 
     return _filled(context, folder.newest(name, "tls", at) / "tls", folder, passphrase)
 
 
-def client_context(folder: PkiFolder, name: str, at: float, passphrase: bytes | None = None) -> ssl.SSLContext:
+def client_context(folder: PkiFolder, name: str, at: float, passphrase: Passphrase | None = None) -> ssl.SSLContext:
     """For the party `name` as a client: the server's host name is checked, too."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _filled(context, folder.newest(name, "tls", at) / "tls", folder, passphrase)
@@ -43,13 +44,13 @@ def peer_of(connection: ssl.SSLSocket | ssl.SSLObject, trust: Trust, allowed: Co
     return trust.verify_peer(der, allowed, at)
 
 
-def _filled(context: ssl.SSLContext, own: Path, folder: PkiFolder, passphrase: bytes | None) -> ssl.SSLContext:
+def _filled(context: ssl.SSLContext, own: Path, folder: PkiFolder, passphrase: Passphrase | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_X509_STRICT
     _load(context, folder)
     certificate, key = own.with_suffix(".pem"), own.with_suffix(".key")
     try:  # without a password OpenSSL would ask at the terminal
-        context.load_cert_chain(certificate, key, password=passphrase or b"")
+        context.load_cert_chain(certificate, key, password=b"" if passphrase is None else passphrase.reveal())
     except ssl.SSLError:
         raise SecurityError(
             f"{key} cannot be used: under another passphrase, damaged, or not {certificate}'s"

@@ -23,6 +23,7 @@ import msgspec
 
 from apdu.errors import DecodeError, M2mError
 from smsr.kit.oid import ROLE_EUM, ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
+from smsr.kit.passphrase import Passphrase
 from smsr.serving.parties import Parties, Party
 from smsr.serving.service import Binding
 
@@ -165,9 +166,11 @@ def parties_of(server: ServerConfig, partners: tuple[PartnerConfig, ...]) -> Par
         raise ConfigError(f"url or callbacks: {error.message}") from None
 
 
-def passphrase_of(server: ServerConfig) -> bytes | None:
+def passphrase_of(server: ServerConfig) -> Passphrase | None:
     """The passphrase of the private keys; None where the configuration names none."""
-    return environment(server.passphrase_env, "passphrase_env").encode() if server.passphrase_env else None
+    if not server.passphrase_env:
+        return None
+    return Passphrase(environment(server.passphrase_env, "passphrase_env").encode())
 
 
 def environment(name: str, where: str) -> str:

@@ -298,6 +298,7 @@ def _reprs(lab: Lab, sm_sr: SmSrService, sm_dp: SmDpService) -> str:
         assert _values(eis)
         found += [eis, registration, *_values(eis)]
     found += [*sm_dp.profiles, sm_sr, sm_dp, sm_sr.host, sm_dp.host, sm_sr.air, sm_sr.engine, sm_dp.engine]
+    found += [vars(each) for each in (sm_sr, sm_dp, sm_sr.host, sm_dp.host)]
     return "\n".join(map(repr, found))
 
 

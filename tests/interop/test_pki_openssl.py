@@ -21,6 +21,7 @@ from apdu.errors import SecurityError
 from smsr.kit.folder import CI, PkiFolder, read_certificate
 from smsr.kit.keys import FileKeys, UnusableFile
 from smsr.kit.oid import ROLE_OPERATOR, ROLE_SM_DP, ROLE_SM_SR, Oid
+from smsr.kit.passphrase import Passphrase
 from smsr.kit.pki import Authority, Validity, issue_identity
 from smsr.kit.tls import LiveTrust, client_context, peer_of, server_context
 from smsr.kit.trust import Trust
@@ -130,9 +131,9 @@ def test_openssl_opens_keys_only_with_their_passphrase(tmp_path: Path, monkeypat
     for key in keys:
         assert openssl("pkey", "-noout", "-in", key, "-passin", "pass:a passphrase").returncode == 0
         assert openssl("pkey", "-noout", "-in", key, "-passin", "pass:another").returncode != 0
-    context = server_context(PkiFolder(tmp_path / "p"), "sm-sr", time.time(), b"a passphrase")
+    context = server_context(PkiFolder(tmp_path / "p"), "sm-sr", time.time(), Passphrase(b"a passphrase"))
     assert context.verify_mode is ssl.CERT_REQUIRED
-    for wrong in (None, b"another"):
+    for wrong in (None, Passphrase(b"another")):
         with pytest.raises(SecurityError, match="under another passphrase"):
             server_context(PkiFolder(tmp_path / "p"), "sm-sr", time.time(), wrong)
 

@@ -24,6 +24,7 @@ from smsr.api.json_codec import encode
 from smsr.api.messages import Response
 from smsr.api.soap import SoapBinding
 from smsr.kit.folder import PkiFolder, read_certificate
+from smsr.kit.passphrase import Passphrase
 from smsr.kit.tls import LiveTrust, client_context
 from smsr.kit.trust import ROLE_NAMES
 from smsr.kit.x509 import registered_id
@@ -95,13 +96,13 @@ def _own(function: Function, where: Where) -> Party:
     return Party(oid=oid, role=role, name=name)
 
 
-def _passphrase(where: Where) -> bytes | None:
+def _passphrase(where: Where) -> Passphrase | None:
     if where.passphrase_env is None:
         return None
     value = os.environ.get(where.passphrase_env)
     if value is None:
         raise click.UsageError(f"there is no environment variable {where.passphrase_env}")
-    return value.encode()
+    return Passphrase(value.encode())
 
 
 def _print(result: Response | Operation, where: Where) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from smsr.kit.keys import PassphraseNeeded
+from smsr.kit.passphrase import Passphrase
 from tools.errors import ToolError
 from tools.pkidir.vault import Vault
 
@@ -31,7 +32,8 @@ def opened(
     passphrase: bytes | None = None,
 ) -> Iterator[Vault]:
     """The keys as the options of a command name them."""
-    given = passphrase if passphrase is not None else _from_environment(passphrase_env)
+    found = passphrase if passphrase is not None else _from_environment(passphrase_env)
+    given = None if found is None else Passphrase(found)
     if token is None:
         yield Vault(given)
         return
@@ -51,7 +53,7 @@ def with_keys(where: Mapping[str, Any], action: Callable[[Vault], T]) -> T:
         except PassphraseNeeded as error:
             if not sys.stdin.isatty():
                 raise ToolError(f"{error}: name its environment variable with --passphrase-env") from None
-        return action(Vault(_asked("Passphrase", "--passphrase-env").encode(), vault.token))
+        return action(Vault(Passphrase(_asked("Passphrase", "--passphrase-env").encode()), vault.token))
 
 
 def _from_environment(name: str | None) -> bytes | None:

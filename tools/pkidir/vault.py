@@ -7,12 +7,13 @@ would have as a path without its ending: `ci/1/x509`, `sm-sr/2/card`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from apdu.keys.ec import PrivateKey
 from smsr.kit.keys import FileKeys
+from smsr.kit.passphrase import Passphrase
 from tools.entropy import SystemEntropy
 from tools.pkidir.files import Draft
 
@@ -26,7 +27,7 @@ __all__ = ["FILES", "Vault"]
 class Vault:
     """A passphrase for files where there is one, and a token where there is one."""
 
-    passphrase: bytes | None = field(default=None, repr=False)
+    passphrase: Passphrase | None = None
     token: TokenKeys | None = None
 
     def files(self, folder: Path) -> FileKeys:
