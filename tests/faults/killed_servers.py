@@ -33,7 +33,7 @@ from tests.require import ROOT
 from tools.lab.layout import HOST, Lab
 from tools.lab.operator import Operator, servers
 
-__all__ = ["Caller", "Servers", "hearing"]
+__all__ = ["Caller", "Servers", "callbacks", "calling", "hearing", "written"]
 
 _ROWS: Final = {str(each): each for each in (*SM_DP_FUNCTIONS, *SM_SR_FUNCTIONS)}
 _PATIENCE: Final = 60.0
@@ -42,8 +42,9 @@ _PATIENCE: Final = 60.0
 class Servers:
     """Both of a lab, each a process."""
 
-    def __init__(self, lab: Lab) -> None:
-        command = [sys.executable, "-m", "tests.faults.server_child", str(lab.path)]
+    def __init__(self, lab: Lab, *, by_air: bool = False) -> None:
+        """`by_air`: the cards are in the lab's devices, and not in reach of the SM-SR."""
+        command = [sys.executable, "-m", "tests.faults.server_child", str(lab.path), *["air"] * by_air]
         self._program = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )  # fmt: skip
@@ -140,6 +141,16 @@ def hearing(lab: Lab) -> Iterator[Caller]:
     listeners = list(servers(lab, operator))
     for each in listeners:
         each.start()
+    with calling(lab) as caller:
+        yield caller
+    for each in listeners:
+        each.close()
+    operator.close()
+
+
+@contextmanager
+def calling(lab: Lab) -> Iterator[Caller]:
+    """An operator that calls; another process is told of things."""
     folder = PkiFolder(lab.pki)
     context = client_context(folder, "operator", time.time())
     connections = Connections(context, LiveTrust(folder, context).current, timeout=10.0)
@@ -147,9 +158,6 @@ def hearing(lab: Lab) -> Iterator[Caller]:
     binding = SoapBinding((*SM_DP_FUNCTIONS, *SM_SR_FUNCTIONS), BY_TYPE, BY_ELEMENT)
     yield Caller(lab, Client(own, Parties(), connections, binding))
     connections.close()
-    for each in listeners:
-        each.close()
-    operator.close()
 
 
 def callbacks(lab: Lab) -> dict[str, list[Any]]:
