@@ -87,9 +87,15 @@ class Chain:
         self.opener = opener
 
     def place(self, commands: Sequence[CommandApdu], rest: bool) -> Chaining | None:
-        """Where a script of these commands stands; `rest`: others of the same batch follow in another."""
-        continues = self.opener is Opener.REST or (
-            self.opener is not Opener.NOTHING and self.opener is _continued(commands[0])
+        """Where a script of these commands stands; `rest`: others of the same batch follow in another.
+
+        A later block of STORE DATA goes on with its chain also where another process began that: alone it would come
+        to an ISD-R that waits for the first one. A card that has forgotten the chain says so.
+        """
+        continues = (
+            self.opener is Opener.REST
+            or _is_later_block(commands[0])
+            or (self.opener is not Opener.NOTHING and self.opener is _continued(commands[0]))
         )
         self.opener = Opener.REST if rest else _opened(commands[-1])
         if self.opener is Opener.NOTHING:
@@ -110,6 +116,11 @@ def _opened(command: CommandApdu) -> Opener:
     if command.ins == Ins.STORE_DATA and not command.p1 & _MORE:
         return Opener.PERSONALIZATION
     return Opener.NOTHING
+
+
+def _is_later_block(command: CommandApdu) -> bool:
+    """Whether P2 of STORE DATA numbers a block after the first."""
+    return command.ins == Ins.STORE_DATA and command.p2 > 0
 
 
 def _continued(command: CommandApdu) -> Opener:

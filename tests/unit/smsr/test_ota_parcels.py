@@ -41,7 +41,8 @@ def places(*scripts: tuple[CommandApdu, ...]) -> list[Chaining | None]:
         ([(INSTALL,), (FIRST, LAST), (ENABLE,)], [Chaining.FIRST, Chaining.LAST, None]),
         ([(LIST,), (NEXT,), (NEXT,)], [Chaining.FIRST, Chaining.MORE, Chaining.MORE]),
         ([(LIST,), (ENABLE,)], [Chaining.FIRST, None]),
-        ([(INSTALL, FIRST), (LIST,), (LAST,)], [Chaining.FIRST, Chaining.FIRST, None]),
+        ([(INSTALL, FIRST), (LIST,), (LAST,)], [Chaining.FIRST, Chaining.FIRST, Chaining.LAST]),
+        ([(MIDDLE,), (LAST,), (ENABLE,)], [Chaining.MORE, Chaining.LAST, None]),  # another process began it
     ],
 )
 def test_what_leans_on_an_earlier_script_is_chained(
