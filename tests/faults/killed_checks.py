@@ -15,7 +15,7 @@ from smdp.config import SmDpConfig
 from smdp.profiles.store import StockState, StoredProfile
 from smdp.service import open_stock
 from smsr.api.eis import Eis
-from smsr.api.eis_parts import ProfileState
+from smsr.api.eis_parts import Operation, ProfileState
 from smsr.db.eis import SqlEisStore
 from smsr.kit.sealer import Sealer, read_master_key
 from smsr.scripts.audit import audit
@@ -68,7 +68,7 @@ def check_after(work: Work) -> None:
         assert kept is not None
         assert store.verify_trail(eid) > 0
         _check_trail(work, kept)
-        held[eid] = _check_card(lab, eid, kept)
+        held[eid] = _check_card(lab, kept)
     database.close()
     with open_stock(load_config(lab.sm_dp, SmDpConfig), lab.path, SystemEntropy()) as stock:
         _check_stock(list(stock), held)
@@ -109,16 +109,33 @@ def _check_trail(work: Work, eis: Eis) -> None:
     assert recorded == told or (len(eis.audit_trail) == _MAX_TRAIL and recorded <= told), (recorded, told)
 
 
-def _check_card(lab: Lab, eid: Eid, eis: Eis) -> set[Iccid]:
-    """The EIS is what the card says; the profiles that it holds."""
-    held = CardInReach.from_image(lab.image(str(eid)), SystemEntropy())
-    found = held.bearer.run(audit())
+def _check_card(lab: Lab, eis: Eis) -> set[Iccid]:
+    """The EIS is what the card says, and the trail what it did; the profiles that it holds."""
+    held = CardInReach.from_image(lab.image(str(eis.eid)), SystemEntropy())
+    found, isd_r = held.bearer.run(audit()), held.card.registry.isd_r
     held.close()
+    if len(eis.audit_trail) < _MAX_TRAIL:
+        assert _switches(eis) == isd_r.sequence - isd_r.attached  # it counts what it notifies of
     on_card = {each.aid: (each.state, each.fall_back) for each in found.isd_ps}
     assert {each.isd_p_aid: (_AS_ON_CARD.get(each.state), each.fall_back) for each in eis.profiles} == on_card
     assert eis.remaining_memory == found.resources.free_nonvolatile
     assert sum(state == LifeCycle.ENABLED for state, _ in on_card.values()) == 1
     return {each.iccid for each in eis.profiles}
+
+
+def _switches(eis: Eis) -> int:
+    """How often another profile was enabled, as the trail says: what failed did nothing."""
+    (fall_back,) = [each.iccid for each in eis.profiles if each.fall_back]
+    enabled, found = fall_back, 0
+    for each in eis.audit_trail:
+        done = each.status is not None and each.status.is_success
+        if done and each.iccid is not None and each.operation == Operation.ENABLE:
+            enabled, found = each.iccid, found + 1
+        elif done and each.iccid == enabled and each.operation in (Operation.DISABLE, Operation.DELETE):
+            enabled, found = fall_back, found + 1
+    assert eis.enabled is not None
+    assert enabled == eis.enabled.iccid
+    return found
 
 
 def _check_stock(stock: list[StoredProfile], held: dict[Eid, set[Iccid]]) -> None:

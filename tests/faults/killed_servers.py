@@ -36,7 +36,7 @@ from tools.lab.operator import Operator, servers
 __all__ = ["Caller", "Servers", "callbacks", "calling", "hearing", "written"]
 
 _ROWS: Final = {str(each): each for each in (*SM_DP_FUNCTIONS, *SM_SR_FUNCTIONS)}
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 120.0
 
 
 class Servers:

@@ -32,9 +32,9 @@ _AGAIN: Final = 0.3
 """Share of calls that are made once more when they are over."""
 _MOMENT: Final = 3.0
 """Seconds that a kill waits for its moment at most."""
-_WITHIN: Final = 0.1
-"""Seconds into that moment at most."""
-_RUNNING: Final = "SELECT number FROM call WHERE state = 'running' AND function = ?"
+_WITHIN: Final = 0.3
+"""Seconds after its beginning at most."""
+_RUNNING: Final = "SELECT number FROM call WHERE state = 'running' AND function || ' ' || identifier LIKE ?"
 _IN_TRAIL: Final = {
     "EnableProfile": Operation.ENABLE,
     "DisableProfile": Operation.DISABLE,
@@ -52,8 +52,8 @@ class Plan:
     """Profiles that come to a card; no more begin when there were so many, and so many kills."""
     pause: tuple[float, float]
     """Seconds between two kills, at least and at most."""
-    moments: tuple[str, ...] = ("",)
-    """Functions of the SM-SR, of which one is to be under way at a kill, in turn; empty: whatever is."""
+    moments: tuple[str, ...] = ("%",)
+    """When to kill, in turn: the SM-SR has begun a call of which function and identifier are LIKE this."""
 
 
 @dataclass
@@ -189,10 +189,9 @@ def _kill(servers: Servers, work: Work, plan: Plan) -> None:
     while not work.enough.is_set():
         time.sleep(source.uniform(*plan.pause))
         if work.kills.total() < plan.kills:
-            name, moment = next(names), next(moments)
-            if moment:
-                _await(work.caller.lab, moment)
-                time.sleep(source.uniform(0, _WITHIN))
+            name = next(names)
+            _await(work.caller.lab, next(moments))
+            time.sleep(source.uniform(0, _WITHIN))
             servers.kill(name)
             servers.start(name)
             work.kills[name] += 1
@@ -200,9 +199,9 @@ def _kill(servers: Servers, work: Work, plan: Plan) -> None:
             work.enough.set()
 
 
-def _await(lab: Lab, function: str) -> None:
-    """Until the SM-SR runs it, or did not for some seconds."""
+def _await(lab: Lab, moment: str) -> None:
+    """Until the SM-SR runs such a call, or did not for some seconds."""
     end = time.monotonic() + _MOMENT
     with closing(sqlite3.connect(lab.path / "smsr.db")) as database:
-        while not database.execute(_RUNNING, (function,)).fetchall() and time.monotonic() < end:
+        while not database.execute(_RUNNING, (moment,)).fetchall() and time.monotonic() < end:
             time.sleep(0.005)

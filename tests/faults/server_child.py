@@ -35,7 +35,7 @@ from tools.lab.layout import Lab, open_lab
 from tools.servers.inreach import CardInReach
 
 LEASE = 1.5
-_TIMES: Final = {"sms_timeout": 2, "reach": 5, "patience": 10, "notification": 3, "pause": 0.5}
+_TIMES: Final = {"sms_timeout": 2, "reach": 5, "patience": 10, "notification": 2, "pause": 0.5}
 """Seconds, as the SM-SR has them here: what a process that ended waited for, another one waits for in vain."""
 _RETRY: Final = RetryPolicy.after(30, 1)
 """How cards come back when their SM-SR has gone."""

@@ -29,9 +29,12 @@ CARDS: Final = 3
 PLAN: Final = Plan(
     kills=count("air_kills"),
     provisionings=count("air_provisionings"),
-    pause=(1.0, 5.0),
-    moments=("ES3.SendData", "ES3.SendData", "ES3.EnableProfile", ""),
+    pause=(2.0, 5.0),
+    moments=("ES3.SendData %send.3", "ES3.CreateISDP %", "ES3.EnableProfile %", "%"),  # send.3: over HTTPS
 )
+
+_INTERRUPTED_TWICE: Final = "download FAILED 1.6/5.4"
+"""What was sent is not repeated, and a download is begun twice; cards that live on have no reason to refuse one."""
 
 
 @contextmanager
@@ -64,5 +67,6 @@ def test_servers_that_are_killed_while_they_work_on_cards_in_the_air(tmp_path: P
     with _up(tmp_path / "lab") as (lab, servers), calling(lab) as caller:
         work = work_on(servers, caller, PLAN, meddlers=1)
         check_while_up(work)
+        assert {name for name in work.answers if name.startswith("download FAILED")} <= {_INTERRUPTED_TWICE}
         servers.stop()
     check_after(work)
