@@ -8,6 +8,9 @@ An SM-DP that was interrupted goes on from the call that was under way:
     SendData                                                a secure channel bears no repetition: the ISD-P is deleted,
                                                             and the next attempt begins with CreateISDP
     DeleteISDP                                              the same call again, and then what it was for
+
+When an answer of SendData is lost on the other side, key agreement or download is begun anew in the same ISD-P, and
+when that fails once more from CreateISDP: the answer that was lost may have been that the profile is whole.
 """
 
 from __future__ import annotations
@@ -151,7 +154,14 @@ class _Download:
         isd_p = note.get("isd_p") if name not in ("SendData", "DeleteISDP") else None
         installation = self._installation(isd_p)
         if name not in ("ProfileDownloadCompleted", "Pause"):
-            yield from self._filled(installation, created=isd_p is not None, repeated=name == "CreateISDP")
+            try:
+                yield from self._filled(installation, created=isd_p is not None, repeated=name == "CreateISDP")
+            except DownloadFailed as error:
+                if not (error.lost and error.cleaned):
+                    raise
+                self._calls.attempt += 1
+                installation = self._installation(None)
+                yield from self._filled(installation, created=False, repeated=False)
         completed = yield from installation.complete(int(note.get("tried", "0")))
         since = completed.processing_end or self._desk.installer.now()
         self._move(

@@ -33,12 +33,16 @@ class Unanswered(M2mError):
 
 
 class DownloadFailed(M2mError):
-    """A step failed; `cleaned` says whether the ISD-P is gone again. The reason is the cause of this error."""
+    """A step failed; `cleaned` says whether the ISD-P is gone again. The reason is the cause of this error.
 
-    def __init__(self, step: str, cause: M2mError, *, cleaned: bool) -> None:
+    `lost`: an answer of the card was lost before, so what refused the rest may have been a profile that is whole.
+    """
+
+    def __init__(self, step: str, cause: M2mError, *, cleaned: bool, lost: bool = False) -> None:
         self.step = step
         self.cause = cause
         self.cleaned = cleaned
+        self.lost = lost
         left = "" if cleaned else "; the ISD-P could not be removed"
         super().__init__(f"{step}: {cause}{left}")
 

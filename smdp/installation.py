@@ -82,6 +82,8 @@ class InstallationProcedure:
         self._card_key: PublicKey | None = None
         self._isd_p: Aid | None = None
         self._bearer: SendDataBearer | None = None
+        self._lost = False
+        """An answer was lost in the step that is under way."""
         if isd_p is not None:
             self._found(isd_p)
 
@@ -238,17 +240,21 @@ class InstallationProcedure:
         """Do a step; begin it anew, with new keys, when an answer was lost. What the card refuses stays refused."""
         for _ in range(self._order.attempts - 1):
             try:
-                return (yield from work())
+                found = yield from work()
+                break
             except FunctionFailed:
-                continue
-        return (yield from work())
+                self._lost = True
+        else:
+            found = yield from work()
+        self._lost = False
+        return found
 
     def _step(self, name: str, work: Procedure[T]) -> Procedure[T]:
         try:
             return (yield from work)
         except M2mError as error:
-            cleaned = yield from self.abandon(error)
-            raise DownloadFailed(name, error, cleaned=cleaned) from error
+            cleaned = yield from self.abandon(None if self._lost else error)
+            raise DownloadFailed(name, error, cleaned=cleaned, lost=self._lost) from error
 
 
 def _noted(error: M2mError) -> dict[str, str]:

@@ -199,6 +199,51 @@ def test_cc_e2_03_what_may_be_left_on_a_card_keeps_its_profile_there(site: Site,
     _installed(site)
 
 
+# --- answers that are lost between card and SM-SR
+
+
+def _lose(site: Site, *numbers: int) -> None:
+    """The card does what these SendData say, counted from 1, and nobody hears what it answered."""
+    sent = 0
+
+    def lose(function: Function, request: Request) -> Response | None:
+        nonlocal sent
+        sent += function.name == "SendData"
+        if function.name != "SendData" or sent not in numbers:
+            return None
+        site.dp.service.smsr.call(function, request)
+        return CardResponse(status=failed(Code.NO_RESPONSE))
+
+    site.dp.service.fault = lose
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_cc_e2_02_an_answer_of_the_card_that_is_lost(site: Site, number: int) -> None:
+    """The last one says that the profile is whole: then it takes no other, and a new ISD-P does."""
+    _lose(site, number)
+    assert site.dp.status("DownloadProfile", download(EID, FIRST)) == "EXECUTED_SUCCESS"
+    _installed(site)
+    assert site.dp.service.names().count("CreateISDP") == (2 if number == 5 else 1)
+
+
+def test_cc_e2_02_an_answer_that_is_lost_and_an_sm_dp_that_is_interrupted(site: Site) -> None:
+    _lose(site, 5)
+    site.dp.call("DownloadProfile", download(EID, FIRST))
+    for number in range(len(site.dp.steps)):
+        for when in When:
+            again = Site()
+            _lose(again, 5)
+            assert again.dp.call("DownloadProfile", download(EID, FIRST), {number: when}).status.is_success
+            _installed(again)
+
+
+def test_cc_e2_02_answers_that_are_lost_again_and_again(site: Site) -> None:
+    _lose(site, *range(1, 100))
+    assert site.dp.status("DownloadProfile", download(EID, FIRST)) == "FAILED 1.6/5.4"
+    assert site.dp.service.names().count("CreateISDP") == 2
+    _nothing(site)
+
+
 # --- interrupted
 
 
