@@ -29,7 +29,7 @@ CARDS: Final = 3
 PLAN: Final = Plan(
     kills=count("air_kills"),
     provisionings=count("air_provisionings"),
-    pause=(2.0, 5.0),
+    pause=(1.5, 4.0),
     moments=("ES3.SendData %send.3", "ES3.CreateISDP %", "ES3.EnableProfile %", "%"),  # send.3: over HTTPS
 )
 
