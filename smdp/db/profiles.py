@@ -41,6 +41,8 @@ _FREE: Final = (
     .order_by(PROFILE.c.iccid)
     .limit(1)
 )
+_UNTOUCHED: Final = _FREE.with_for_update(skip_locked=True)
+"""For PostgreSQL: not the one that another unit of work is just taking, which all others would wait for in vain."""
 _OWNERS: Final = select(PROFILE.c.mno_id).where(PROFILE.c.type_key == _THIS).distinct()
 _AFTER: Final = (
     select(PROFILE.c.iccid, PROFILE.c.document).where(PROFILE.c.iccid > _THIS).order_by(PROFILE.c.iccid).limit(_BATCH)
@@ -93,7 +95,8 @@ class SqlProfileStore:
 
     def find_available(self, profile_type: str, mno_id: Oid) -> StoredProfile | None:
         """Any available profile of this type and owner."""
-        return self._first(_FREE, {"of_type": key_of(profile_type), "of_mno": str(mno_id)})
+        asked = {"of_type": key_of(profile_type), "of_mno": str(mno_id)}
+        return self._first(_UNTOUCHED, asked) or self._first(_FREE, asked)
 
     def owners(self, profile_type: str) -> frozenset[Oid]:
         """Who has profiles of this type, in whatever state."""

@@ -32,6 +32,8 @@ _START: Final = b""
 
 _THIS: Final[BindParameter[str]] = bindparam("this")
 _GET: Final = select(EIS).where(EIS.c.eid == _THIS)
+_VERSION: Final = select(EIS.c.version).where(EIS.c.eid == _THIS)
+_DOCUMENT: Final = select(EIS.c.document).where(EIS.c.eid == _THIS)
 _REPLACE: Final = (
     update(EIS)
     .where(EIS.c.eid == _THIS, EIS.c.version == bindparam("before"))
@@ -91,11 +93,10 @@ class SqlEisStore:
             mine: _Kept | None = self._database.noted.get((self, eid))
             if mine is not None:
                 return mine.eis
-            row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
-            if row is None:
-                return None
-            kept = self._cached(eid, row["version"])
-            return decode(Eis, row["document"].encode()) if kept is None else kept.eis
+            if (kept := self._cached(connection, eid)) is not None:
+                return kept.eis
+            document = connection.execute(_DOCUMENT, {"this": str(eid)}).scalar()
+            return None if document is None else decode(Eis, document.encode())
 
     def add(self, eis: Eis) -> bool:
         """Keep a new set; False, and nothing changed, when its EID is there already."""
@@ -175,20 +176,23 @@ class SqlEisStore:
         mine: _Kept | None = noted.get((self, eid))
         if mine is not None:
             return mine
-        row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
-        if row is None:
-            return None
-        kept = self._cached(eid, row["version"])
+        kept = self._cached(connection, eid)
         if kept is None:
+            row = connection.execute(_GET, {"this": str(eid)}).mappings().first()
+            if row is None:
+                return None
             found = kept = self._decoded(connection, eid, row)
             # not before the unit is kept: SQLite shows what a unit of the same group wrote, which may still be undone
             self._database.after(lambda: self._cache.put(eid, found))
         noted[self, eid] = kept
         return kept
 
-    def _cached(self, eid: Eid, version: int) -> _Kept | None:
+    def _cached(self, connection: Connection, eid: Eid) -> _Kept | None:
+        """What was read or written last, if it is still that version."""
         kept = self._cache.get(eid)
-        return kept if kept is not None and kept.version == version else None
+        if kept is not None and connection.execute(_VERSION, {"this": str(eid)}).scalar() == kept.version:
+            return kept
+        return None
 
     def _decoded(self, connection: Connection, eid: Eid, row: RowMapping) -> _Kept:
         eis = decode(Eis, row["document"].encode())
