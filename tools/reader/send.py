@@ -16,18 +16,18 @@ from apdu.command.apdu import CommandApdu, ResponseApdu
 from apdu.command.status import StatusWord
 from apdu.keys.secret import KeySet
 from apdu.trace.events import Json
-from tools.errors import ToolError, reason
+from tools.errors import ToolError
 from tools.jsonerror import answered
 from tools.reader.apdutext import CommandLine, parse_command, parse_lines
 from tools.reader.connection import OpenCard, open_card
 from tools.reader.domain import SecurityDomain
 from tools.reader.options import ReaderOptions
 from tools.reader.output import show
+from tools.reader.scripttext import read_script
 
 __all__ = ["Send", "Sent", "exchange_line", "run_commands", "run_script"]
 
 _FOLLOWED: Final = (0x61, 0x6C)
-_MAX_SCRIPT: Final = 4 * 1024 * 1024
 Send = Callable[[CommandApdu], ResponseApdu]
 
 
@@ -74,16 +74,7 @@ def run_commands(options: ReaderOptions, texts: Sequence[str], aid: bytes | None
 
 def run_script(options: ReaderOptions, path: Path, aid: bytes | None) -> None:
     """Send a file line by line; nothing is sent when one of its lines cannot be read."""
-    try:
-        with click.open_file(str(path), encoding="utf-8") as file:
-            text = file.read(_MAX_SCRIPT + 1)
-    except UnicodeDecodeError:
-        raise ToolError(f"{path} is no text: a script has one command per line") from None
-    except OSError as error:
-        raise ToolError(f"{path} cannot be read: {reason(error)}") from None
-    if len(text) > _MAX_SCRIPT:
-        raise ToolError(f"{path} is longer than {_MAX_SCRIPT} characters")
-    lines = list(parse_lines(text.splitlines()))
+    lines = list(parse_lines(read_script(path, lambda: click.open_file(str(path), encoding="utf-8"))))
     if not lines:
         raise ToolError(f"{path} holds no command")
     _run(options, lines, aid)

@@ -16,6 +16,7 @@ import cmd2
 from apdu.errors import M2mError
 from tools.errors import ToolError, reason
 from tools.reader.options import ReaderOptions
+from tools.reader.scripttext import read_script
 from tools.reader.show import ApduLines
 from tools.shell.arguments import LineParser, arg, command
 from tools.shell.contents import ContentSet
@@ -47,7 +48,6 @@ _EXAMPLES: Final = {"help": "help select", "history": "history 5", "quit": "quit
 _FILE: Final = arg(
     "path", type=Path, metavar="FILE", completer=cmd2.Cmd.path_complete, help="one command per line, # comments"
 )
-_MAX_SCRIPT: Final = 4 * 1024 * 1024
 _MAX_NESTING: Final = 16
 _INTERRUPTED: Final = 130
 
@@ -150,7 +150,7 @@ class Shell(cmd2.Cmd):
         """Run the commands of a file up to the first error; whether the shell is to end."""
         if len(self._where) >= _MAX_NESTING:
             raise ToolError(f"{path}: scripts call each other without end")
-        for number, line in enumerate(_read_lines(path), 1):
+        for number, line in enumerate(read_script(path, lambda: path.open(encoding="utf-8")), 1):
             before = self.failures
             self._where.append(f"{path} line {number}: ")
             try:
@@ -184,16 +184,3 @@ def _without_comment(line: str) -> str:
     words = line.split(" ")
     at = next((at for at, word in enumerate(words) if word.startswith("#")), len(words))
     return " ".join(words[:at])
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_MAX_SCRIPT + 1)
-    except UnicodeDecodeError:
-        raise ToolError(f"{path} is no text: a script has one command per line") from None
-    except OSError as error:
-        raise ToolError(f"{path} cannot be read: {reason(error)}") from None
-    if len(text) > _MAX_SCRIPT:
-        raise ToolError(f"{path} is longer than {_MAX_SCRIPT} characters")
-    return text.splitlines()
