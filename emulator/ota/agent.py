@@ -38,7 +38,7 @@ TIMER: Final = 1
 _CONNECT_PATIENCE: Final = 120
 """Seconds for OPEN CHANNEL and the handshake (D)."""
 _ANSWER_PATIENCE: Final = 300
-"""Seconds for a whole answer (D): a server may hold one back until it has something to say."""
+"""Seconds for a whole answer, and at most as many again (D): a server may hold one back until it has one."""
 _OK, _NO_CONTENT = 200, 204
 
 
@@ -281,7 +281,7 @@ class Agent:
                 headers.append(("Content-Type", answer.content_type))
             headers.append((SCRIPT_STATUS, answer.status))
         self._posted = True
-        self._timer.start(_ANSWER_PATIENCE)
+        self._timer.prolong(_ANSWER_PATIENCE)
         self._connection.post(Request(self._uri, headers, None if answer is None else answer.body))
 
     def _run(self) -> None:

@@ -27,7 +27,7 @@ class Timer:
     At a terminal without timers, or that refuses to start one, the card counts how often it is polled.
     """
 
-    __slots__ = ("_ended", "_number", "_polls", "_toolkit", "running")
+    __slots__ = ("_again", "_ended", "_number", "_polls", "_seconds", "_toolkit", "running")
 
     def __init__(self, toolkit: Toolkit, number: int, ended: Callable[[], None]) -> None:
         self._toolkit = toolkit
@@ -35,17 +35,31 @@ class Timer:
         self._ended = ended
         self._polls = 0
         """Polls until it ends; 0: the terminal keeps the time."""
+        self._seconds = 0
+        self._again = False
+        """It runs once more when it has run out."""
         self.running = False
 
     def start(self, seconds: int) -> None:
         """Start it, again if it runs; it never ends before this returns."""
         seconds = max(seconds, 1)
-        self.running, self._polls = True, 0
+        self.running, self._again, self._polls, self._seconds = True, False, 0, seconds
         polls = -(-seconds // _POLL)
         if self._available:
             self._toolkit.submit(self._command(TimerAction.START, seconds), lambda result: self._started(result, polls))
         else:
             self._polls = polls
+
+    def prolong(self, seconds: int) -> None:
+        """Grant so many seconds from now, and at most as many again.
+
+        A timer that the terminal runs for as long is left alone, and started again when it has run out: that is one
+        command for all that happens meanwhile, instead of one each time.
+        """
+        if self.running and not self._polls and self._seconds == seconds:
+            self._again = True
+        else:
+            self.start(seconds)
 
     def stop(self) -> None:
         """Stop it if it runs."""
@@ -55,7 +69,11 @@ class Timer:
 
     def expired(self, number: int) -> None:
         """One of the terminal's timers ran out."""
-        if self.running and number == self._number:
+        if not self.running or number != self._number:
+            return
+        if self._again:
+            self.start(self._seconds)
+        else:
             self.running = False
             self._ended()
 

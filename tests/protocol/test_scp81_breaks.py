@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from apdu.cat.codes import CommandType, GeneralResult
+from apdu.cat.commands import TimerManagement
 from apdu.cat.comprehension import Result
 from apdu.gp.codes import LifeCycle
 from apdu.ids import Aid
@@ -117,6 +118,23 @@ def test_cc_81_10_an_answer_that_does_not_come_to_its_end_is_given_up(lab: Lab) 
     assert agent_state(served) is State.IDLE
     assert not executed(served)
     assert served.terminal.links == {}
+
+
+def test_cc_81_10_requests_of_a_session_share_a_timer_and_a_silent_server_is_given_up(lab: Lab) -> None:
+    """Each request has 300 seconds, and at most as many again: the timer is not started anew for each."""
+    silent = CHUNKED + b"1\r\n"
+    served = Served(lab, serving(ok(CREATE, "/1"), ok(script(READ), "/2"), no_content("/3"), silent))
+    served.trigger()
+    assert len(served.posted) == 4
+    timers = served.terminal.of_type(CommandType.TIMER_MANAGEMENT)
+    assert [timer.seconds for timer in timers if isinstance(timer, TimerManagement)] == [120, 300]
+    served.terminal.expire()  # the last request went out after that had begun: not yet
+    assert agent_state(served) is State.WAITING
+    assert served.terminal.timers == {1: 300}
+    served.terminal.expire()
+    assert agent_state(served) is State.IDLE
+    assert served.terminal.links == {}
+    assert served.terminal.timers == {}
 
 
 def test_cc_81_10_an_answer_nobody_asked_for_is_no_script(lab: Lab) -> None:
