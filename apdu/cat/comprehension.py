@@ -7,13 +7,13 @@ without the comprehension-required bit, which receivers ignore and which is set 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from apdu.cat.codes import Device, GeneralResult
 from apdu.errors import DecodeError
 from apdu.tlv.declare import Leaf, Template
-from apdu.tlv.scan import Tlv, split_comprehension
+from apdu.tlv.scan import SHORT_LENGTHS, Tlv, ber_length, each_comprehension, split_comprehension
 
 __all__ = [
     "COMMAND_DETAILS",
@@ -40,6 +40,7 @@ class Comprehension(Template):
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     _walk: ClassVar[bool] = False  # they do not nest: splitting reads every byte
+    _each: ClassVar[Callable[[bytes], Iterable[tuple[int, bytes]]]] = staticmethod(each_comprehension)
     _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split_comprehension)
     _head: ClassVar[Callable[[int], bytes]] = staticmethod(_required)
 
@@ -54,6 +55,24 @@ class Comprehension(Template):
         if not changes.keys() <= type(self).__dataclass_fields__.keys():
             raise TypeError(f"{type(self).__name__} has no {', '.join(changes)}")
         return self._made({**vars(self), **changes})
+
+    def value(self) -> bytes:
+        """Build the value field; as a rule from what was written into the object, without a look at every part."""
+        if self._by_tag is None:
+            self._declared()
+        declared = self._by_name
+        parts: list[bytes] = []
+        last = -1
+        for name, content in vars(self).items():
+            item = declared[name]
+            if item.position < last or (item.many and content):
+                return super().value()
+            last = item.position
+            if content is not None and content is not False and not item.many:
+                built = item.build(content)
+                length = len(built)
+                parts += item.head, SHORT_LENGTHS[length] if length < 0x80 else ber_length(length), built
+        return b"".join(parts)
 
 
 class CommandDetails(NamedTuple):
@@ -96,7 +115,7 @@ class Result(NamedTuple):
         """Read one byte and the rest."""
         if not raw:
             raise DecodeError("a result has at least one byte")
-        return cls(raw[0], raw[1:])
+        return tuple.__new__(cls, (raw[0], raw[1:]))
 
     def to_bytes(self) -> bytes:
         """Build it."""

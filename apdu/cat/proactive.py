@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from apdu.cat.codes import CommandType, Device, RefreshMode
 from apdu.cat.comprehension import (
@@ -33,6 +33,12 @@ class ProactiveCommand(Comprehension, tag=0xD0, clause="TS 102 223 6.6", open=Tr
 
     details: CommandDetails = tlv(CatTag.COMMAND_DETAILS, COMMAND_DETAILS)
     devices: DeviceIdentities = tlv(CatTag.DEVICE_IDENTITIES, DEVICE_IDENTITIES)
+
+    @classmethod
+    def to(cls, device: int, type: CommandType, qualifier: int = 0, **parts: Any) -> Self:
+        """A command of the card to a device that waits for its number; `parts` are fields, those with values only."""
+        details, devices = CommandDetails(0x01, type, qualifier), DeviceIdentities(Device.UICC, device)
+        return cls._made({"details": details, "devices": devices, **parts})
 
 
 def renumbered(raw: bytes, number: int) -> bytes:

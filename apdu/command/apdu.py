@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from apdu.command.status import StatusWord
 from apdu.errors import DecodeError, EncodeError
 
 __all__ = ["CommandApdu", "ResponseApdu"]
+
+_new: Final = tuple.__new__
+"""Makes one of a tuple of all its fields, without a call of Python's own: every command does this four times."""
 
 
 class CommandApdu(NamedTuple):
@@ -27,7 +30,7 @@ class CommandApdu(NamedTuple):
         """Read the bytes of a command; lengths that disagree with the body are a DecodeError."""
         size = len(raw)
         if size == 5:  # case 2 short, the commonest
-            return cls(raw[0], raw[1], raw[2], raw[3], b"", raw[4] or 256, False)
+            return _new(cls, (raw[0], raw[1], raw[2], raw[3], b"", raw[4] or 256, False))
         if size < 5:
             if size == 4:
                 return cls(raw[0], raw[1], raw[2], raw[3], b"", None, False)
@@ -35,9 +38,9 @@ class CommandApdu(NamedTuple):
         lc = raw[4]
         if lc:
             if size == 5 + lc:
-                return cls(raw[0], raw[1], raw[2], raw[3], bytes(raw[5:]), None, False)
+                return _new(cls, (raw[0], raw[1], raw[2], raw[3], bytes(raw[5:]), None, False))
             if size == 6 + lc:
-                return cls(raw[0], raw[1], raw[2], raw[3], bytes(raw[5:-1]), raw[-1] or 256, False)
+                return _new(cls, (raw[0], raw[1], raw[2], raw[3], bytes(raw[5:-1]), raw[-1] or 256, False))
             raise DecodeError(f"Lc is {lc}, the body has {size - 5} bytes", offset=4)
         return cls._parse_extended(raw)
 
@@ -63,6 +66,8 @@ class CommandApdu(NamedTuple):
         cla, ins, p1, p2, data, le, extended = self
         if data and le is None and len(data) < 256 and not extended:  # case 3 short
             return bytes((cla, ins, p1, p2, len(data))) + data
+        if not data and le is not None and 0 < le <= 256 and not extended:  # case 2 short
+            return bytes((cla, ins, p1, p2, le & 0xFF))
         head = bytes((cla, ins, p1, p2))
         if len(data) > 0xFFFF or (le is not None and not 1 <= le <= 0x10000):
             raise EncodeError(f"lengths outside what an APDU carries: Lc {len(data)}, Le {le}")
@@ -93,7 +98,7 @@ class ResponseApdu(NamedTuple):
         """Read the bytes of a response; fewer than two are a DecodeError."""
         if len(raw) < 2:
             raise DecodeError(f"a response has at least 2 bytes, not {len(raw)}")
-        return cls(bytes(raw[:-2]), raw[-2] << 8 | raw[-1])
+        return _new(cls, (bytes(raw[:-2]), raw[-2] << 8 | raw[-1]))
 
     def encode(self) -> bytes:
         """The bytes that come from the card."""

@@ -111,14 +111,30 @@ class Leaf(Generic[T]):
         return self.size is None and (self.declaration is None or self.declaration is GreedyBytes)
 
     @property
+    def _number(self) -> Packer | None:
+        """What packs and unpacks it where it is one number of a fixed size, as it is."""
+        declaration = self.declaration
+        plain = self.size is not None and self._decode is None and self._encode is None
+        return Packer(declaration.fmtstr) if plain and isinstance(declaration, FormatField) else None
+
+    @property
     def reader(self) -> Callable[[bytes], T]:
         """`decode`, or what of it is left to do for the bytes of an object."""
-        return (self._decode or cast(Callable[[bytes], T], bytes)) if self._is_plain else self.decode
+        if self._is_plain:
+            return self._decode or cast(Callable[[bytes], T], bytes)
+        decode, number = self.decode, self._number
+        if number is None:
+            return decode
+        size, unpack = number.size, cast(Callable[[bytes], tuple[T]], number.unpack)
+        return lambda data: unpack(data)[0] if len(data) == size else decode(data)
 
     @property
     def writer(self) -> Callable[[T], bytes]:
-        """`encode`, or what of it is left to do where the conversion makes bytes."""
-        return self._encode if self._is_plain and self._encode is not None else self.encode
+        """`encode`, or what of it is left to do where bytes are made, or there already."""
+        encode = self.encode
+        if self._is_plain:
+            return self._encode or (lambda value: cast(bytes, value) if type(value) is bytes else encode(value))
+        return encode
 
     def encode(self, value: T) -> bytes:
         """Build the bytes; EncodeError where the value does not fit."""
@@ -247,12 +263,14 @@ class Template:
     _OPEN: ClassVar[bool]
     _ORDERED: ClassVar[bool]
     _by_tag: ClassVar[dict[int, _Field] | None]
-    _completed: ClassVar[tuple[_Field, ...]] = ()
-    """What has to be there, and what becomes a tuple, however often it is there."""
+    _by_name: ClassVar[dict[str, _Field]] = {}
+    _required: ClassVar[tuple[_Field, ...]] = ()
+    """What has to be there."""
     _contents: ClassVar[Callable[[Any], tuple[Any, ...]]]
     """Reads all fields at once."""
-    # how the objects inside are coded: another coding than BER (apdu.cat.comprehension) puts its own three in place
+    # how the objects inside are coded: another coding than BER (apdu.cat.comprehension) puts its own four in place
     _walk: ClassVar[bool] = True
+    _each: ClassVar[Callable[[bytes], Iterable[tuple[int, bytes]]]] = staticmethod(split)
     _split: ClassVar[Callable[[bytes], list[Tlv]]] = staticmethod(split)
     _head: ClassVar[Callable[[int], bytes]] = staticmethod(tag_bytes)
 
@@ -281,7 +299,8 @@ class Template:
                 found[tag] = _Field(position, item.name, tag, optional, many, read, build, cls._head(tag))
             cls._by_tag = found
             cls._contents = staticmethod(_reader([item.name for item in found.values()]))
-            cls._completed = tuple(item for item in found.values() if item.many or not item.optional)
+            cls._by_name = {item.name: item for item in found.values()}
+            cls._required = tuple(item for item in found.values() if not (item.many or item.optional))
         return cls._by_tag
 
     @classmethod
@@ -294,11 +313,6 @@ class Template:
     def is_open(cls) -> bool:
         """Whether objects that are not declared are passed over."""
         return cls._OPEN
-
-    @classmethod
-    def declares(cls, objects: Iterable[Tlv]) -> bool:
-        """Whether all of these may stand in it."""
-        return (cls._by_tag or cls._declared()).keys() >= {tag for tag, _ in objects}
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
@@ -314,6 +328,15 @@ class Template:
         return cls.decode(cls._content(data))
 
     @classmethod
+    def exactly(cls, data: bytes) -> Self:
+        """The same, with nothing in it that is not declared here, be it open or not."""
+        content = cls._content(data)
+        try:
+            return cls._from_objects(cls._each(content), False)
+        except DecodeError as error:
+            raise error.inside(cls.__name__) from None
+
+    @classmethod
     def objects(cls, data: bytes) -> list[Tlv]:
         """The objects inside a whole object, for classes that read the same one: `from_objects` goes on."""
         content = cls._content(data)
@@ -326,12 +349,17 @@ class Template:
     def from_objects(cls, objects: Iterable[Tlv]) -> Self:
         """Read the objects of a value field."""
         try:
-            return cls._from_objects(objects)
+            return cls._from_objects(objects, cls._OPEN)
         except DecodeError as error:
             raise error.inside(cls.__name__) from None
 
     @classmethod
     def _content(cls, data: bytes) -> bytes:
+        size = len(data) - 2
+        if 0 <= size < 0x80 and data[1] == size and data[0] == cls.TAG != 0:  # nearly all of them
+            return bytes(data[2:])
+        if 0x80 < size < 0x101 and data[1] == 0x81 and data[2] == size - 1 and data[0] == cls.TAG != 0:
+            return bytes(data[3:])
         objects = split(data)
         if len(objects) != 1 or objects[0].tag != cls.TAG:
             raise DecodeError(f"one object {cls.TAG:X} expected", path=(cls.__name__,))
@@ -339,17 +367,18 @@ class Template:
 
     @classmethod
     def _decode(cls, value: bytes) -> Self:
-        return cls._from_objects(cls._split(value))
+        return cls._from_objects(cls._each(value), cls._OPEN)
 
     @classmethod
-    def _from_objects(cls, objects: Iterable[Tlv]) -> Self:
+    def _from_objects(cls, objects: Iterable[tuple[int, bytes]], open: bool) -> Self:
         declared = cls._by_tag or cls._declared()
         values: dict[str, Any] = {}
+        lists: dict[str, list[Any]] = {}
         ordered, last = cls._ORDERED, -1
         for tag, content in objects:
             item = declared.get(tag)
             if item is None:
-                if not cls._OPEN:
+                if not open:
                     raise DecodeError(f"unknown object {tag:X}")
                 if cls._walk and is_constructed(tag):
                     scan(content)
@@ -364,15 +393,15 @@ class Template:
             except DecodeError as error:
                 raise error.inside(name) from None
             if item.many:
-                values.setdefault(name, []).append(one)
+                lists.setdefault(name, []).append(one)
             elif name in values:
                 raise DecodeError(f"object {tag:X} ({name}) stands twice")
             else:
                 values[name] = one
-        for item in cls._completed:
-            if item.many:
-                values[item.name] = tuple(values.get(item.name, ()))
-            elif item.name not in values:
+        for name, found in lists.items():
+            values[name] = tuple(found)
+        for item in cls._required:
+            if item.name not in values:
                 raise MissingError(f"object {item.tag:X} ({item.name}) is missing")
         return cls._made(values)
 

@@ -9,6 +9,7 @@ are bounded.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from apdu.errors import DecodeError
@@ -22,6 +23,7 @@ __all__ = [
     "ber_length",
     "comprehension",
     "dgi",
+    "each_comprehension",
     "is_constructed",
     "read_comprehension_header",
     "read_header",
@@ -150,6 +152,7 @@ def split(data: bytes, *, der: bool = False) -> list[Tlv]:
     data = bytes(data)
     objects: list[Tlv] = []
     at, end = 0, len(data)
+    many = end > 2 * MAX_NODES  # none has less than two bytes
     while at < end:
         tag = data[at]
         start = at + 2
@@ -159,7 +162,7 @@ def split(data: bytes, *, der: bool = False) -> list[Tlv]:
             tag, start, stop = read_header(data, at, end, der=der)
         objects.append(_new(Tlv, (tag, data[start:stop])))
         at = stop
-        if len(objects) > MAX_NODES:
+        if many and len(objects) > MAX_NODES:
             raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
     return objects
 
@@ -236,11 +239,10 @@ def read_comprehension_header(data: bytes, at: int, end: int) -> tuple[int, int,
     return tag, start, start + length
 
 
-def split_comprehension(data: bytes) -> list[Tlv]:
-    """Split COMPREHENSION-TLV objects; tags come without the comprehension-required bit."""
-    data = bytes(data)
-    objects: list[Tlv] = []
+def each_comprehension(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """COMPREHENSION-TLV objects one after the other: the tag, without the comprehension-required bit, and the value."""
     at, end = 0, len(data)
+    nodes = 0
     while at < end:
         tag = data[at] & 0x7F
         start = at + 2
@@ -248,7 +250,12 @@ def split_comprehension(data: bytes) -> list[Tlv]:
             at = start + length  # one byte of tag, one of length: nearly all objects
         else:
             tag, start, at = read_comprehension_header(data, at, end)
-        objects.append(_new(Tlv, (tag, data[start:at])))
-        if len(objects) > MAX_NODES:
+        nodes += 1
+        if nodes > MAX_NODES:
             raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
-    return objects
+        yield tag, data[start:at]
+
+
+def split_comprehension(data: bytes) -> list[Tlv]:
+    """Split COMPREHENSION-TLV objects; tags come without the comprehension-required bit."""
+    return [_new(Tlv, found) for found in each_comprehension(bytes(data))]

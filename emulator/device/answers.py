@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from typing import NamedTuple
+from collections.abc import Container
+from typing import Final, NamedTuple
 
 from apdu.cat.catalogue import COMMANDS
 from apdu.cat.codes import Device, GeneralResult
 from apdu.cat.comprehension import CommandDetails, DeviceIdentities, Result
 from apdu.cat.proactive import ProactiveCommand
 from apdu.cat.response import TerminalAnswer
-from apdu.cat.tags import CatTag
 from apdu.errors import DecodeError, M2mError, MissingError
-from apdu.tlv.scan import Tlv, read_comprehension_header, split
+from apdu.tlv.scan import read_comprehension_header, split
 
 __all__ = ["Heard", "Refusal", "addressed", "answer", "understand"]
+
+
+_DETAILS: Final = (b"\x81\x03", b"\x01\x03")
+_RESULTS: Final = {general: Result(general) for general in GeneralResult}
 
 
 class Refusal(M2mError):
@@ -30,7 +33,7 @@ def answer(
     command: ProactiveCommand, general: GeneralResult = GeneralResult.DONE, additional: bytes = b""
 ) -> TerminalAnswer:
     """The answer with a result, to which a handler adds what it has."""
-    return TerminalAnswer.to(command, Result(general, additional))
+    return TerminalAnswer.to(command, Result(general, additional) if additional else _RESULTS[general])
 
 
 class Heard(NamedTuple):
@@ -44,25 +47,22 @@ class Heard(NamedTuple):
 
 def addressed(raw: bytes) -> Heard:
     """Read a command; of one that is out of order at least the details, with which it can be answered."""
+    start = 2 if raw[1:2] < b"\x80" else 3
+    told = raw[start : start + 2] in _DETAILS and len(raw) >= start + 5
     try:
-        objects = ProactiveCommand.objects(raw)
-        return _whole(raw, objects) or Heard(raw, ProactiveCommand.from_objects(objects))
+        return (_whole(raw, raw[start + 3]) if told else None) or Heard(raw, ProactiveCommand.from_tlv(raw))
     except DecodeError:
-        start = 2 if raw[1:2] < b"\x80" else 3
-        if raw[:1] != b"\xd0" or raw[start : start + 2] not in (b"\x81\x03", b"\x01\x03") or len(raw) < start + 5:
+        if raw[:1] != b"\xd0" or not told:
             raise
     details = CommandDetails.from_bytes(raw[start + 2 : start + 5])
     return Heard(raw, ProactiveCommand(details=details, devices=DeviceIdentities(Device.UICC, Device.TERMINAL)))
 
 
-def _whole(raw: bytes, objects: Sequence[Tlv]) -> Heard | None:
+def _whole(raw: bytes, type: int) -> Heard | None:
     """The command where nothing is wrong with it."""
-    tag, details = objects[0] if objects else Tlv(0, b"")
-    declared = COMMANDS.get(details[1]) if tag == CatTag.COMMAND_DETAILS and len(details) == 3 else None
-    if declared is None or not declared.declares(objects):
-        return None
+    declared = COMMANDS.get(type)
     try:
-        return Heard(raw, declared.from_objects(objects), True)
+        return None if declared is None else Heard(raw, declared.exactly(raw), True)
     except DecodeError:
         return None
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from apdu.cat.codes import Device as Party
@@ -66,15 +65,15 @@ def report(device: Device, event: EventDownload) -> bool:
 
 def location_status(device: Device) -> EventDownload:
     """Location status: the status, and the place where there is service."""
-    event = replace(EventDownload.of(Event.LOCATION_STATUS), location_status=device.service)
+    event = EventDownload.of(Event.LOCATION_STATUS).but(location_status=device.service)
     if device.service is LocationStatus.NORMAL and device.network is not None:
-        event = replace(event, location=device.network.place)
+        event = event.but(location=device.network.place)
     return event
 
 
 def technology_change(technology: int) -> EventDownload:
     """Access technology change."""
-    return replace(EventDownload.of(Event.ACCESS_TECHNOLOGY_CHANGE), access_technology=bytes((technology,)))
+    return EventDownload.of(Event.ACCESS_TECHNOLOGY_CHANGE).but(access_technology=bytes((technology,)))
 
 
 def user_activity() -> EventDownload:

@@ -89,31 +89,31 @@ def _location(device: Device, said: TerminalAnswer) -> TerminalAnswer:
     if network is None or service is LocationStatus.NO_SERVICE:
         raise Refusal(GeneralResult.TERMINAL_UNABLE, bytes((TerminalProblem.NO_SERVICE,)))
     if service is LocationStatus.LIMITED:
-        said = replace(said, result=said.result._replace(general=GeneralResult.LIMITED_SERVICE))
-    return replace(said, location=network.place)
+        said = said.but(result=said.result._replace(general=GeneralResult.LIMITED_SERVICE))
+    return said.but(location=network.place)
 
 
 def _access_technology(device: Device, said: TerminalAnswer) -> TerminalAnswer:
     if device.network is None or device.service is LocationStatus.NO_SERVICE:
         raise Refusal(GeneralResult.TERMINAL_UNABLE, bytes((TerminalProblem.NO_SERVICE,)))
-    return replace(said, access_technology=bytes((device.network.technology,)))
+    return said.but(access_technology=bytes((device.network.technology,)))
 
 
 def _date_time(device: Device, said: TerminalAnswer) -> TerminalAnswer:
     now = datetime.fromtimestamp(device.clock(), device.settings.zone)
     try:
-        return replace(said, date_time=write_time(now))
+        return said.but(date_time=write_time(now))
     except EncodeError:  # a clock that was never set
         raise Refusal(GeneralResult.TERMINAL_UNABLE, bytes((TerminalProblem.NO_CAUSE,))) from None
 
 
 _TOLD: Final[dict[int, Callable[[Device, TerminalAnswer], TerminalAnswer]]] = {
     LocalInformation.LOCATION: _location,
-    LocalInformation.IMEI: lambda device, said: replace(said, imei=device.settings.imei),
+    LocalInformation.IMEI: lambda device, said: said.but(imei=device.settings.imei),
     LocalInformation.DATE_TIME: _date_time,
-    LocalInformation.LANGUAGE: lambda device, said: replace(said, language=device.settings.language.encode("ascii")),
+    LocalInformation.LANGUAGE: lambda device, said: said.but(language=device.settings.language.encode("ascii")),
     LocalInformation.ACCESS_TECHNOLOGY: _access_technology,
-    LocalInformation.IMEISV: lambda device, said: replace(said, imeisv=device.settings.imeisv),
-    LocalInformation.SEARCH_MODE: lambda device, said: replace(said, search_mode=device.settings.search_mode),
-    LocalInformation.BATTERY: lambda device, said: replace(said, battery=device.settings.battery),
+    LocalInformation.IMEISV: lambda device, said: said.but(imeisv=device.settings.imeisv),
+    LocalInformation.SEARCH_MODE: lambda device, said: said.but(search_mode=device.settings.search_mode),
+    LocalInformation.BATTERY: lambda device, said: said.but(battery=device.settings.battery),
 }

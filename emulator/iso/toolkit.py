@@ -10,7 +10,7 @@ What the terminal tells the card by itself (events, timers, STATUS) goes to a li
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from apdu.cat.comprehension import Device, DeviceIdentities, GeneralResult, Result
 from apdu.cat.proactive import ProactiveCommand, Refresh, RefreshMode, TerminalResponse, renumbered
@@ -59,11 +59,14 @@ class _Pending(NamedTuple):
     """As it is handed out, but for its number."""
     done: Done | None = None
     answered: Answered | None = None
+    asks_for_reset: bool = False
     offers: int = 0
 
-    @property
-    def asks_for_reset(self) -> bool:
-        return isinstance(self.command, Refresh) and self.command.details.qualifier == RefreshMode.UICC_RESET
+    @classmethod
+    def of(cls, command: ProactiveCommand, done: Done | None, answered: Answered | None) -> Self:
+        """A command that comes for the first time."""
+        resets = isinstance(command, Refresh) and command.details.qualifier == RefreshMode.UICC_RESET
+        return cls(command, command.encode(), done, answered, resets)
 
     def fail(self, result: GeneralResult) -> None:
         """Tell who waits that it was not carried out."""
@@ -114,11 +117,11 @@ class Toolkit:
 
         A terminal that does not announce the facility never gets the command (TS 102 223 5.2): `done` is told so.
         """
-        self._add(_Pending(command, command.encode(), done))
+        self._add(_Pending.of(command, done, None))
 
     def ask(self, command: ProactiveCommand, answered: Answered) -> None:
         """The same for a command whose response brings something along; also told when the response is broken."""
-        self._add(_Pending(command, command.encode(), answered=answered))
+        self._add(_Pending.of(command, None, answered))
 
     def hold(self, held: bool) -> None:
         """Keep a reset back, or let it go: it would end what is under way (SGP.02 v4.2 3.4, a session in progress)."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from apdu.cat.bip import ChannelStatus, CloseChannel, GetChannelStatus, OpenChannel, ReceiveData, SendData
 from apdu.cat.codes import CommandType, Device, Event
-from apdu.cat.comprehension import CommandDetails, DeviceIdentities
 from apdu.cat.envelope import EventDownload
 from apdu.cat.proactive import ProactiveCommand
 from apdu.cat.response import TerminalAnswer
@@ -143,8 +142,7 @@ class BipChannel:
     def polled(self) -> None:
         """The terminal has time: ask how the channel is, where no events tell."""
         if not self._toolkit.reported >= _EVENTS and self.state is State.OPEN and not self._busy:
-            details, devices = _head(CommandType.GET_CHANNEL_STATUS, Device.TERMINAL)
-            self._ask(GetChannelStatus(details=details, devices=devices), self._told)
+            self._ask(GetChannelStatus.to(Device.TERMINAL, CommandType.GET_CHANNEL_STATUS), self._told)
 
     # --- one command after the other
 
@@ -154,16 +152,13 @@ class BipChannel:
         device = _CHANNEL | self._number
         if self._arrived and not self._ending:
             length = min(self._arrived, MAX_PIECE)
-            details, devices = _head(CommandType.RECEIVE_DATA, device)
-            self._ask(ReceiveData(details=details, devices=devices, length=length), self._received)
+            self._ask(ReceiveData.to(device, CommandType.RECEIVE_DATA, length=length), self._received)
         elif self._outgoing and not self._dropped:
             qualifier, piece = self._outgoing.pop(0)
-            details, devices = _head(CommandType.SEND_DATA, device, qualifier)
-            self._ask(SendData(details=details, devices=devices, data=piece), self._sent)
+            self._ask(SendData.to(device, CommandType.SEND_DATA, qualifier, data=piece), self._sent)
         elif self._ending or self._dropped:
             self.state = State.CLOSING
-            details, devices = _head(CommandType.CLOSE_CHANNEL, device)
-            self._ask(CloseChannel(details=details, devices=devices), self._closed)
+            self._ask(CloseChannel.to(device, CommandType.CLOSE_CHANNEL), self._closed)
 
     def _ask(self, command: ProactiveCommand, answered: Callable[[TerminalAnswer], None]) -> None:
         self._busy = True
@@ -216,10 +211,6 @@ class BipChannel:
         self._forget()
         self.state = State.CLOSED
         self._user.closed()
-
-
-def _head(type: CommandType, device: int, qualifier: int = 0) -> tuple[CommandDetails, DeviceIdentities]:
-    return CommandDetails(0x01, type, qualifier), DeviceIdentities(Device.UICC, device)
 
 
 def _read(raw: bytes) -> ChannelStatus | None:
