@@ -17,6 +17,9 @@ _EPOCH: Final = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 """When every repeatable run takes place."""
 _TICKS: Final = 1000
 """In a second."""
+_MICROSECONDS: Final = 1e6
+_SURE: Final = 0.3
+"""So near to a whole microsecond no error of the multiplication leads to another one: below 2^53 it is an eighth."""
 
 
 class SystemEntropy:
@@ -52,7 +55,12 @@ class Timeline:
         self._skipped = 0.0
 
     def __call__(self) -> float:
-        return round(self._clock() + self._skipped, 6)
+        now = self._clock() + self._skipped
+        scaled = now * _MICROSECONDS
+        whole = int(scaled + 0.5)
+        if -_SURE < scaled - whole < _SURE:  # the same as below, in a fifth of its time
+            return whole / _MICROSECONDS
+        return round(now, 6)
 
     def skip(self, seconds: float) -> None:
         """So much later it is now."""

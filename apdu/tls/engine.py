@@ -51,6 +51,7 @@ class TlsEngine:
     def __init__(self, context: Any, asking: Asking) -> None:
         from OpenSSL import SSL
 
+        self._ssl: Any = SSL
         self._connection: Any = SSL.Connection(context, None)
         self._asking: Asking | None = asking
         remember(self._connection, asking)
@@ -94,25 +95,21 @@ class TlsEngine:
 
     def close(self) -> None:
         """Tell the other end that no more comes."""
-        from OpenSSL import SSL
-
         if self._state is TlsState.OPEN and not self._closing:
             self._closing = True
             try:
                 self._connection.shutdown()
-            except SSL.Error:
+            except self._ssl.Error:
                 self._state = TlsState.FAILED
 
     def outgoing(self) -> bytes:
         """Records that wait to be sent; they are given out once."""
-        from OpenSSL import SSL
-
         data = bytearray()
         try:
             while len(piece := self._connection.bio_read(_PIECE)) == _PIECE:
                 data += piece
             data += piece
-        except SSL.WantReadError:
+        except self._ssl.WantReadError:
             pass
         return bytes(data)
 
@@ -120,9 +117,7 @@ class TlsEngine:
 
     def _advance(self) -> bytes:
         """Go on with what has come."""
-        from OpenSSL import SSL
-
-        clear = bytearray()
+        ssl, clear = self._ssl, bytearray()
         try:
             if self._state is TlsState.HANDSHAKE:
                 self._connection.do_handshake()
@@ -130,12 +125,12 @@ class TlsEngine:
                 self._asking = None  # the key is not needed any more
             while self._state is TlsState.OPEN:
                 clear += self._connection.recv(_PIECE)
-        except SSL.WantReadError:
+        except ssl.WantReadError:
             pass
-        except SSL.ZeroReturnError:
+        except ssl.ZeroReturnError:
             self.close()
             self._state = TlsState.CLOSED
-        except SSL.Error as error:
+        except ssl.Error as error:
             self._fail(_reason(error))
         return bytes(clear)
 

@@ -309,6 +309,8 @@ class Device:
         return command, said and _shaded(command, said, partial)
 
     def _done(self, command: ProactiveCommand, said: TerminalAnswer | None) -> None:
+        if self._recent is None and self._carried is None:
+            return
         carried = Carried(command, said)
         if self._recent is not None:
             self._recent.append(carried)

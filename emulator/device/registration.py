@@ -120,10 +120,17 @@ class Registration:
         """Events for what the card does not know yet; whether there were any."""
         device = self._device
         assert device.network is not None
-        now = _Told(self.service, device.network.place, device.network.technology)
-        if now == self._told:
+        network, known = device.network, self._told
+        service = self.service
+        if (
+            known is not None
+            and service is known.service
+            and network.technology is known.technology
+            and network.place == known.place
+        ):  # as at nearly every step
             return False
-        before, self._told = self._told or now._replace(service=LocationStatus.NO_SERVICE), now
+        now = _Told(service, network.place, network.technology)
+        before, self._told = known or now._replace(service=LocationStatus.NO_SERVICE), now
         if before == now:
             return False
         told = False

@@ -19,18 +19,21 @@ class Waiting:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        self._watched: set[socket.socket] = set()
         self._bell: tuple[socket.socket, socket.socket] | None = None
 
     def watch(self, ready: socket.socket, events: int, call: Ready) -> None:
         """Call when this socket is ready; with no events, no more."""
-        known = ready in self._selector.get_map()
+        known = ready in self._watched
         if not events:
             if known:
                 self._selector.unregister(ready)
+                self._watched.discard(ready)
         elif known:
             self._selector.modify(ready, events, call)
         else:
             self._selector.register(ready, events, call)
+            self._watched.add(ready)
 
     def turn(self, seconds: float = 0.0) -> None:
         """Wait so long at most for something to be ready, and call for it."""
@@ -57,6 +60,7 @@ class Waiting:
     def close(self) -> None:
         """Give up what the system keeps for this."""
         self._selector.close()
+        self._watched.clear()
         for end in self._bell or ():
             end.close()
         self._bell = None

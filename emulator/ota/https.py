@@ -98,7 +98,6 @@ class HttpsConnection:
 
     def connect(self, command: OpenChannel) -> None:
         """Open the channel, then TLS."""
-        self._forget()
         self._channel.open(command)
 
     def post(self, request: Request) -> None:
@@ -201,6 +200,8 @@ class HttpsConnection:
                 if event is h11.NEED_DATA or event is h11.PAUSED or type(event) is h11.ConnectionClosed:
                     return
                 self._take(event)
+                if type(event) is h11.EndOfMessage:  # what follows it unasked is refused already
+                    return
         except h11.RemoteProtocolError:
             self.close()
 

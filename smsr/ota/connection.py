@@ -172,6 +172,8 @@ class AdminConnection:
                 if event is h11.NEED_DATA or event is h11.PAUSED:
                     return
                 self._take(event, now)
+                if type(event) is h11.EndOfMessage and not self._http.trailing_data[0]:
+                    return
         except h11.RemoteProtocolError as error:
             self._answer(AdminReply(error.error_status_hint, last=True), now)
             self._end()

@@ -11,6 +11,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
+from threading import get_ident
 from typing import Final
 
 from apdu.keys.entropy import Entropy
@@ -93,6 +94,7 @@ class _Protocol(asyncio.Protocol):
     def __init__(self, server: AdminServer) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._address = ""
         self._new = True
         self._transport: asyncio.Transport
@@ -158,8 +160,11 @@ class _Protocol(asyncio.Protocol):
     # ---
 
     def _wake_up(self) -> None:
-        """From any thread: a held request may be answered."""
-        self._loop.call_soon_threadsafe(self._poll)
+        """From any thread: a held request may be answered. The loop's own thread does not have to be woken."""
+        if get_ident() == self._thread:
+            self._loop.call_soon(self._poll)
+        else:
+            self._loop.call_soon_threadsafe(self._poll)
 
     def _poll(self) -> None:
         if self._connection is not None:
