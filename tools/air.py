@@ -57,6 +57,7 @@ from tools.subscription import PreparedProfile
 __all__ = ["SM_SR_NUMBER", "Air", "Milestone"]
 
 SM_SR_NUMBER: Final = Address.of("+999000000001")
+_NORMAL: Final = LocationStatus.NORMAL
 _LOOPBACK: Final = ip_address("127.0.0.1")
 _MOMENT: Final = 1.0
 """Seconds that the clock is put forward at most before everybody is asked again."""
@@ -184,7 +185,7 @@ class Air:
     def number(self) -> Address | None:
         """Under which number the device can be reached now."""
         device = self._device
-        if device is None or device.identity is None or device.service is not LocationStatus.NORMAL:
+        if device is None or device.identity is None or device.service is not _NORMAL:
             return None
         return self._lines.numbers.get(device.identity.imsi)
 

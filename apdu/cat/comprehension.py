@@ -8,6 +8,7 @@ without the comprehension-required bit, which receivers ignore and which is set 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from apdu.cat.codes import Device, GeneralResult
@@ -127,6 +128,7 @@ class Result(NamedTuple):
         return self.general < 0x10
 
 
-COMMAND_DETAILS: Final = Leaf(None, CommandDetails.from_bytes, bytes)
-DEVICE_IDENTITIES: Final = Leaf(None, DeviceIdentities.from_bytes, bytes)
-RESULT: Final = Leaf(None, Result.from_bytes, Result.to_bytes)
+# every command and every answer begins with these, and there are few that differ: each is made once
+COMMAND_DETAILS: Final = Leaf(None, lru_cache(maxsize=4096)(CommandDetails.from_bytes), bytes)
+DEVICE_IDENTITIES: Final = Leaf(None, lru_cache(maxsize=64)(DeviceIdentities.from_bytes), bytes)
+RESULT: Final = Leaf(None, lru_cache(maxsize=64)(Result.from_bytes), Result.to_bytes)

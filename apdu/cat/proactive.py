@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from apdu.cat.codes import CommandType, Device, RefreshMode
@@ -37,8 +38,13 @@ class ProactiveCommand(Comprehension, tag=0xD0, clause="TS 102 223 6.6", open=Tr
     @classmethod
     def to(cls, device: int, type: CommandType, qualifier: int = 0, **parts: Any) -> Self:
         """A command of the card to a device that waits for its number; `parts` are fields, those with values only."""
-        details, devices = CommandDetails(0x01, type, qualifier), DeviceIdentities(Device.UICC, device)
+        details, devices = _head(device, type, qualifier)
         return cls._made({"details": details, "devices": devices, **parts})
+
+
+@lru_cache(maxsize=256)
+def _head(device: int, type: CommandType, qualifier: int) -> tuple[CommandDetails, DeviceIdentities]:
+    return CommandDetails(0x01, type, qualifier), DeviceIdentities(Device.UICC, device)
 
 
 def renumbered(raw: bytes, number: int) -> bytes:

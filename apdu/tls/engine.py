@@ -45,6 +45,9 @@ class TlsState(Enum):
     FAILED = "failed"
 
 
+_HANDSHAKE, _OPEN, _CLOSED, _FAILED = TlsState
+
+
 class TlsEngine:
     """What both ends share."""
 
@@ -55,7 +58,7 @@ class TlsEngine:
         self._connection: Any = SSL.Connection(context, None)
         self._asking: Asking | None = asking
         remember(self._connection, asking)
-        self._state = TlsState.HANDSHAKE
+        self._state = _HANDSHAKE
         self._closing = False
 
     @property
@@ -73,7 +76,7 @@ class TlsEngine:
 
         `outgoing` then still holds the alert that tells the other end.
         """
-        if self._state in (TlsState.CLOSED, TlsState.FAILED):
+        if self._state in (_CLOSED, _FAILED):
             return b""
         clear = bytearray()
         for at in range(0, len(records), _PIECE):
@@ -83,24 +86,24 @@ class TlsEngine:
 
     def end_of_stream(self) -> None:
         """The other end is gone; without its close notification what came may be cut short (TlsFailed)."""
-        if self._state not in (TlsState.CLOSED, TlsState.FAILED):
+        if self._state not in (_CLOSED, _FAILED):
             self._fail("the connection was cut")
 
     def send(self, clear: bytes) -> None:
         """Protect data for the other end; LocalProtocolError before the handshake is complete."""
-        if self._state is not TlsState.OPEN or self._closing:
+        if self._state is not _OPEN or self._closing:
             raise LocalProtocolError(f"TLS is not open: {self._state.value}")
         for at in range(0, len(clear), _PIECE):
             self._connection.send(clear[at : at + _PIECE])
 
     def close(self) -> None:
         """Tell the other end that no more comes."""
-        if self._state is TlsState.OPEN and not self._closing:
+        if self._state is _OPEN and not self._closing:
             self._closing = True
             try:
                 self._connection.shutdown()
             except self._ssl.Error:
-                self._state = TlsState.FAILED
+                self._state = _FAILED
 
     def outgoing(self) -> bytes:
         """Records that wait to be sent; they are given out once."""
@@ -119,23 +122,23 @@ class TlsEngine:
         """Go on with what has come."""
         ssl, clear = self._ssl, bytearray()
         try:
-            if self._state is TlsState.HANDSHAKE:
+            if self._state is _HANDSHAKE:
                 self._connection.do_handshake()
-                self._state = TlsState.OPEN
+                self._state = _OPEN
                 self._asking = None  # the key is not needed any more
-            while self._state is TlsState.OPEN:
+            while self._state is _OPEN:
                 clear += self._connection.recv(_PIECE)
         except ssl.WantReadError:
             pass
         except ssl.ZeroReturnError:
             self.close()
-            self._state = TlsState.CLOSED
+            self._state = _CLOSED
         except ssl.Error as error:
             self._fail(_reason(error))
         return bytes(clear)
 
     def _fail(self, reason: str) -> NoReturn:
-        self._state = TlsState.FAILED
+        self._state = _FAILED
         self._asking = None
         raise TlsFailed(f"TLS ended: {reason}")
 

@@ -241,8 +241,8 @@ def read_comprehension_header(data: bytes, at: int, end: int) -> tuple[int, int,
 
 def each_comprehension(data: bytes) -> Iterator[tuple[int, bytes]]:
     """COMPREHENSION-TLV objects one after the other: the tag, without the comprehension-required bit, and the value."""
-    at, end = 0, len(data)
-    nodes = 0
+    data = bytes(data)
+    at, end, nodes = 0, len(data), 0
     while at < end:
         tag = data[at] & 0x7F
         start = at + 2
@@ -258,4 +258,4 @@ def each_comprehension(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def split_comprehension(data: bytes) -> list[Tlv]:
     """Split COMPREHENSION-TLV objects; tags come without the comprehension-required bit."""
-    return [_new(Tlv, found) for found in each_comprehension(bytes(data))]
+    return [_new(Tlv, found) for found in each_comprehension(data)]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BIP_COMMANDS", "BipHandler", "carry_out"]
 
+_NORMAL: Final = LocationStatus.NORMAL
+_OPEN_CHANNEL: Final = CommandType.OPEN_CHANNEL
 BIP_COMMANDS: Final = frozenset(
     (
         CommandType.OPEN_CHANNEL,
@@ -75,7 +77,7 @@ class BipHandler(Protocol):
 
 def carry_out(device: Device, bip: BipHandler, command: ProactiveCommand) -> TerminalAnswer | None:
     """Hand a command to the handler; the user can decline a channel (TS 102 223 6.4.27)."""
-    if command.details.type == CommandType.OPEN_CHANNEL and not device.user.confirms(command):
+    if command.details.type == _OPEN_CHANNEL and not device.user.confirms(command):
         raise Refusal(GeneralResult.USER_DECLINED)
-    bip.serve(device.registration.service is LocationStatus.NORMAL)
+    bip.serve(device.registration.service is _NORMAL)
     return bip.carry_out(command)

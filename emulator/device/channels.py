@@ -24,6 +24,7 @@ from emulator.device.waiting import Waiting
 
 __all__ = ["Channel", "Channels", "Limits"]
 
+_CONNECTING, _UP, _ENDED, _DOWN = LinkState
 _UDP, _TCP = 0x01, 0x02
 _LINKS: Final[dict[int, type[Link]]] = {_UDP: UdpLink, _TCP: TcpLink}
 """Transport protocols (TS 102 223 8.59); servers and local links have no place here."""
@@ -70,17 +71,17 @@ class Channel:
     @property
     def connecting(self) -> bool:
         """Whether a link is being made."""
-        return self.link is not None and self.link.state is LinkState.CONNECTING
+        return self.link is not None and self.link.state is _CONNECTING
 
     @property
     def linked(self) -> bool:
         """Whether data can go both ways."""
-        return self.link is not None and self.link.state is LinkState.UP
+        return self.link is not None and self.link.state is _UP
 
     @property
     def closed(self) -> bool:
         """Whether there was a link and it is gone."""
-        return self.link is not None and self.link.state in (LinkState.ENDED, LinkState.DOWN)
+        return self.link is not None and self.link.state in (_ENDED, _DOWN)
 
     @property
     def room(self) -> int:
@@ -200,7 +201,7 @@ class Channels:
             if channel.link is not None and channel.connecting and self._clock() >= channel.patience_ends:
                 channel.link.cut()
         if self._leaving:
-            self._leaving = [link for link in self._leaving if link.state is not LinkState.DOWN]
+            self._leaving = [link for link in self._leaving if link.state is not _DOWN]
 
     def _abandon(self) -> None:
         for link in self._leaving:

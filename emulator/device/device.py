@@ -49,6 +49,8 @@ from emulator.network.network import Network
 
 __all__ = ["Carried", "Device", "Surroundings"]
 
+_NORMAL: Final = LocationStatus.NORMAL
+_DONE: Final = GeneralResult.DONE
 _STATUS: Final = CommandApdu(0x80, 0xF2, 0x00, 0x0C)
 _INITIALISED, _TERMINATION = (CommandApdu(0x80, 0xF2, p1, 0x0C) for p1 in (0x01, 0x02))
 _TERMINAL_CAPABILITY: Final = 0xAA
@@ -343,7 +345,7 @@ class Device:
     def _ask_channels(self) -> bool:
         if self.bip is None:
             return False
-        self.bip.serve(self.registration.service is LocationStatus.NORMAL)
+        self.bip.serve(self.registration.service is _NORMAL)
         told = [events.report(self, event) for event in self.bip.events()]
         return any(told)
 
@@ -389,7 +391,7 @@ class Device:
 
 def _shaded(command: ProactiveCommand, said: TerminalAnswer, partial: bool) -> TerminalAnswer:
     """What was done as it was meant, unless something was passed over, or an icon was not shown."""
-    if said.result.general != GeneralResult.DONE:
+    if said.result.general != _DONE:
         return said
     if partial:
         return replace(said, result=Result(GeneralResult.PARTIAL_COMPREHENSION))

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Registration"]
 
+# under names of their own: before Python 3.12 an Enum looks its members up through its metaclass, and that takes time
+_NORMAL: Final = LocationStatus.NORMAL
+_LIMITED: Final = LocationStatus.LIMITED
+_NO_SERVICE: Final = LocationStatus.NO_SERVICE
 _T3411: Final = 10.0
 _T3402: Final = 720.0
 _ATTEMPTS: Final = 5
@@ -65,9 +69,9 @@ class Registration:
         """Coverage, limited where the network wants an attach that has not worked."""
         network = self._device.network
         if network is None:
-            return LocationStatus.NO_SERVICE
-        if network.status is LocationStatus.NORMAL and not self.attached:
-            return LocationStatus.LIMITED
+            return _NO_SERVICE
+        if network.status is _NORMAL and not self.attached:
+            return _LIMITED
         return network.status
 
     @property
@@ -83,7 +87,7 @@ class Registration:
         modem = self._device.modem
         if self._device.network is None or (self._told is None and modem.pending and not modem.outstanding):
             return False
-        if self._device.network.status is LocationStatus.NO_SERVICE:
+        if self._device.network.status is _NO_SERVICE:
             self.attached, self._attempts, self._try_at = False, 0, 0.0
         elif not self.attached and self._wanted() and self._device.clock() >= self._try_at:
             self._attach()
@@ -95,7 +99,7 @@ class Registration:
         device = self._device
         if device.network is None or device.identity is None or self.attached or self._refused:
             return False
-        return device.network.status is LocationStatus.NORMAL
+        return device.network.status is _NORMAL
 
     def _attach(self) -> None:
         device = self._device
@@ -130,12 +134,12 @@ class Registration:
         ):  # as at nearly every step
             return False
         now = _Told(service, network.place, network.technology)
-        before, self._told = known or now._replace(service=LocationStatus.NO_SERVICE), now
+        before, self._told = known or now._replace(service=_NO_SERVICE), now
         if before == now:
             return False
         told = False
-        if before[:2] != now[:2] and (now.service is LocationStatus.NORMAL or before.service is not now.service):
+        if before[:2] != now[:2] and (now.service is _NORMAL or before.service is not now.service):
             told = device.report(events.location_status(device))
-        if before.technology is not now.technology and now.service is not LocationStatus.NO_SERVICE:
+        if before.technology is not now.technology and now.service is not _NO_SERVICE:
             told = device.report(events.technology_change(now.technology)) or told
         return told

@@ -51,6 +51,10 @@ class LinkState(Enum):
     DOWN = "down"
 
 
+# under names of their own: before Python 3.12 an Enum looks its members up through its metaclass, and that takes time
+_CONNECTING, _UP, _ENDED, _DOWN = LinkState
+
+
 class Link(ABC):
     """One socket. At most `size` bytes wait in each direction; more stays with the sender."""
 
@@ -59,7 +63,7 @@ class Link(ABC):
     def __init__(self, waiting: Waiting, target: Target, size: int) -> None:
         self.size = size
         self.received = bytearray()
-        self.state = LinkState.CONNECTING
+        self.state = _CONNECTING
         self._waiting = waiting
         self._watched = 0
         """Events that are waited for."""
@@ -80,7 +84,7 @@ class Link(ABC):
             self.cut()
             return
         if not failed:
-            self.state = LinkState.UP
+            self.state = _UP
         self._watch()
 
     @property
@@ -91,7 +95,7 @@ class Link(ABC):
     def send(self, data: bytes) -> None:
         """Send, now or as soon as it is possible; the caller minds the room."""
         self._queue(data)
-        if self.state is not LinkState.CONNECTING:
+        if self.state is not _CONNECTING:
             self._ready(WRITE)
 
     def take(self, count: int) -> bytes:
@@ -104,15 +108,15 @@ class Link(ABC):
     def close(self) -> None:
         """Receive no more; what was accepted still goes out."""
         self.received.clear()
-        if self.state is LinkState.UP and self.unsent:
-            self.state = LinkState.ENDED
+        if self.state is _UP and self.unsent:
+            self.state = _ENDED
             self._watch()
-        elif self.state is not LinkState.ENDED:
+        elif self.state is not _ENDED:
             self.cut()
 
     def cut(self) -> None:
         """End it now; what came can still be taken."""
-        self.state = LinkState.DOWN
+        self.state = _DOWN
         if self._socket is not None:
             if self._watched:
                 self._waiting.watch(self._socket, 0, self._ready)
@@ -124,10 +128,10 @@ class Link(ABC):
     def _watch(self) -> None:
         if self._socket is None:
             return
-        if self.state is LinkState.CONNECTING:
+        if self.state is _CONNECTING:
             events = WRITE
         else:
-            reads = self.state is LinkState.UP and self._has_room()
+            reads = self.state is _UP and self._has_room()
             events = (READ if reads else 0) | (WRITE if self.unsent else 0)
         if events != self._watched:
             self._waiting.watch(self._socket, events, self._ready)
@@ -137,13 +141,13 @@ class Link(ABC):
         used = self._socket
         if used is None:
             return
-        if self.state is LinkState.CONNECTING:
+        if self.state is _CONNECTING:
             if used.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 self.cut()
                 return
-            self.state = LinkState.UP
+            self.state = _UP
         try:
-            if events & READ and self.state is LinkState.UP and self._has_room():
+            if events & READ and self.state is _UP and self._has_room():
                 self._read(used)
             if self.unsent:
                 self._write(used)
@@ -152,7 +156,7 @@ class Link(ABC):
         except OSError:
             self.cut()
             return
-        if self.state is LinkState.ENDED and not self.unsent:
+        if self.state is _ENDED and not self.unsent:
             self.cut()
         self._watch()
 
@@ -201,7 +205,7 @@ class TcpLink(Link):
         if data:
             self.received += data
         else:
-            self.state = LinkState.ENDED
+            self.state = _ENDED
 
     def _write(self, used: socket.socket) -> None:
         del self._outgoing[: used.send(self._outgoing)]

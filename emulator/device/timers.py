@@ -52,7 +52,8 @@ class Timers:
         if not self._running:
             return None
         now = self._clock()
-        end, timer = min((end, timer) for timer, (_, end) in self._running.items())
-        if end > now:
+        ended = [(end, timer) for timer, (_, end) in self._running.items() if end <= now]
+        if not ended:
             return None
+        _, timer = min(ended)
         return timer, int(now - self._running.pop(timer)[0])

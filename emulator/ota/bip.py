@@ -29,6 +29,8 @@ __all__ = ["MAX_PIECE", "BipChannel", "ChannelUser", "State"]
 
 MAX_PIECE: Final = 0xED
 """Bytes of one SEND DATA or RECEIVE DATA: what fits a command of 256 bytes beside the other objects."""
+_RECEIVE_DATA: Final = CommandType.RECEIVE_DATA
+_SEND_DATA: Final = CommandType.SEND_DATA
 _UDP: Final = 0x01
 _IMMEDIATELY: Final = 0x01
 _STORE: Final = 0x00
@@ -65,6 +67,9 @@ class State(Enum):
     OPENING = "OPEN CHANNEL under way"
     OPEN = "open"
     CLOSING = "CLOSE CHANNEL under way"
+
+
+_OPEN: Final = State.OPEN
 
 
 class BipChannel:
@@ -131,7 +136,7 @@ class BipChannel:
     def event(self, event: EventDownload) -> None:
         """Data available or channel status, if it is about this channel."""
         status = event.channel_status
-        if self.state is not State.OPEN or status is None or status.channel != self._number:
+        if self.state is not _OPEN or status is None or status.channel != self._number:
             return
         if event.events[:1] == bytes((Event.DATA_AVAILABLE,)):
             self._arrived = event.channel_data_length or self._arrived
@@ -141,21 +146,21 @@ class BipChannel:
 
     def polled(self) -> None:
         """The terminal has time: ask how the channel is, where no events tell."""
-        if not self._toolkit.reported >= _EVENTS and self.state is State.OPEN and not self._busy:
+        if not self._toolkit.reported >= _EVENTS and self.state is _OPEN and not self._busy:
             self._ask(GetChannelStatus.to(Device.TERMINAL, CommandType.GET_CHANNEL_STATUS), self._told)
 
     # --- one command after the other
 
     def _next(self) -> None:
-        if self._busy or self.state is not State.OPEN:
+        if self._busy or self.state is not _OPEN:
             return
         device = _CHANNEL | self._number
         if self._arrived and not self._ending:
             length = min(self._arrived, MAX_PIECE)
-            self._ask(ReceiveData.to(device, CommandType.RECEIVE_DATA, length=length), self._received)
+            self._ask(ReceiveData.to(device, _RECEIVE_DATA, length=length), self._received)
         elif self._outgoing and not self._dropped:
             qualifier, piece = self._outgoing.pop(0)
-            self._ask(SendData.to(device, CommandType.SEND_DATA, qualifier, data=piece), self._sent)
+            self._ask(SendData.to(device, _SEND_DATA, qualifier, data=piece), self._sent)
         elif self._ending or self._dropped:
             self.state = State.CLOSING
             self._ask(CloseChannel.to(device, CommandType.CLOSE_CHANNEL), self._closed)
@@ -169,7 +174,7 @@ class BipChannel:
         if not answer.result.performed or status is None or not status.channel:
             self._end()
             return
-        self.state, self._number = State.OPEN, status.channel
+        self.state, self._number = _OPEN, status.channel
         if status.linked and not self._ending:
             self._user.opened(answer.buffer_size or 0)
         self._dropped = self._dropped or not status.linked

@@ -33,6 +33,7 @@ _LINE: Final = 4
 _OVERHEAD: Final = 80
 """What a record adds to a chunk, and a chunk to its data, at most."""
 _MIN_PIECE, _MAX_PIECE = 16, 1024
+_END: Final = h11.EndOfMessage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class HttpsConnection:
         body = request.body or b""
         for at in range(0, len(body), self._piece):
             yield self._http.send(h11.Data(body[at : at + self._piece])) or b""
-        yield self._http.send(h11.EndOfMessage()) or b""
+        yield self._http.send(_END) or b""
 
     # --- what the channel and the terminal say
 
@@ -208,7 +209,7 @@ class HttpsConnection:
     def _take(self, event: object) -> None:
         # h11's classes are abstract ones, of which `isinstance` takes its time
         if type(event) is h11.Response:
-            if sum(len(name) + len(value) + _LINE for name, value in event.headers) > MAX_HEADERS:
+            if sum(len(name) + len(value) + _LINE for name, value in event.headers.raw_items()) > MAX_HEADERS:
                 raise h11.RemoteProtocolError("the header block is too long")
             self._head, self._body = event, bytearray()
             self._user.acknowledged()
@@ -221,8 +222,8 @@ class HttpsConnection:
 
     def _finish(self, head: h11.Response) -> None:
         headers: dict[str, str] = {}
-        for name, value in head.headers:
-            headers.setdefault(name.decode("ascii"), value.decode("latin-1"))
+        for name, value in head.headers.raw_items():  # a list; the object itself counts its way through
+            headers.setdefault(name.decode("ascii").lower(), value.decode("latin-1"))
         response = Response(head.status_code, headers, bytes(self._body))
         self._head, self._body = None, bytearray()
         if self._http.trailing_data[0]:

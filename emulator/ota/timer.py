@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from apdu.cat.codes import CommandType, Device, TimerAction
 from apdu.cat.commands import TimerManagement
-from apdu.cat.comprehension import CommandDetails, DeviceIdentities, Result
+from apdu.cat.comprehension import Result
 from apdu.cat.terminal import Facility
 
 if TYPE_CHECKING:
@@ -98,9 +98,5 @@ class Timer:
             self._polls = polls
 
     def _command(self, action: TimerAction, seconds: int | None = None) -> TimerManagement:
-        return TimerManagement(
-            details=CommandDetails(0x01, CommandType.TIMER_MANAGEMENT, action),
-            devices=DeviceIdentities(Device.UICC, Device.TERMINAL),
-            timer=self._number,
-            seconds=seconds,
-        )
+        time = {} if seconds is None else {"seconds": seconds}
+        return TimerManagement.to(Device.TERMINAL, CommandType.TIMER_MANAGEMENT, action, timer=self._number, **time)

@@ -70,6 +70,7 @@ class Desk(Protocol):
 
 
 _POST: Final = b"POST"
+_END: Final = h11.EndOfMessage()
 _MAX_PIECES: Final = 4096
 """Chunks of one body: a card sends as much as its channel's buffer holds in each."""
 
@@ -200,7 +201,9 @@ class AdminConnection:
     def _complete(self, now: float) -> None:
         request, self._request = self._request, None
         assert request is not None
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+        # a list; the object itself counts its way through
+        fields = request.headers.raw_items()
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in fields}
         asked = AdminRequest(request.target.decode("latin-1"), headers, bytes(self._body))
         self._body.clear()
         reply = self._desk.post(self, asked, now)
@@ -222,7 +225,7 @@ class AdminConnection:
         clear = send(h11.Response(status_code=reply.status, headers=headers)) or b""
         if reply.body:
             clear += send(h11.Data(data=reply.body)) or b""
-        clear += send(h11.EndOfMessage()) or b""
+        clear += send(_END) or b""
         self._tls.send(clear)
         if reply.last or not self._reusable():
             self._end()
@@ -247,10 +250,10 @@ def _refusal(request: h11.Request) -> int:
     """Why a request is refused before its body; 0 where it is not."""
     if request.method != _POST:
         return 405
-    fields = [*request.headers]
+    fields = request.headers.raw_items()
     if len(request.target) + sum(len(name) + len(value) for name, value in fields) > MAX_HEADERS:
         return 431  # h11 bounds what is not complete yet, and this came in one piece
-    headers = dict(fields)
+    headers = {name.lower(): value for name, value in fields}
     length = headers.get(b"content-length")
     if length is not None and b"transfer-encoding" in headers:  # two ways to find its end
         return 400

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, replace
+from random import Random
 
 import pytest
 from hypothesis import assume, given
@@ -20,7 +21,8 @@ from apdu.cat.proactive import ProactiveCommand, renumbered
 from apdu.cat.response import TerminalAnswer
 from apdu.cat.values import TextString
 from apdu.errors import DecodeError
-from apdu.tlv.scan import Tlv, comprehension, read_comprehension_header, split_comprehension
+from apdu.tlv.declare import Template
+from apdu.tlv.scan import Tlv, ber, comprehension, read_comprehension_header, split_comprehension
 
 _BYTE = st.integers(0, 255)
 _DETAILS = st.builds(CommandDetails, _BYTE, _BYTE, _BYTE)
@@ -70,6 +72,28 @@ def test_changed_objects_are_replaced_ones(value: TerminalAnswer, data: bytes, l
     assert changed == replace(value, channel_data=data, channel_data_length=length)
     assert changed.value() == replace(value, channel_data=data, channel_data_length=length).value()
     assert value.value() == before
+
+
+@given(_ANY, st.randoms(use_true_random=False))
+def test_objects_are_built_in_the_order_of_their_declaration(value: Comprehension, random: Random) -> None:
+    """However they came to be: with every part written into them, with those that are there, in any order."""
+    wire = Template.value(value)  # looks at every declared part
+    assert value.value() == wire
+    there = [(name, part) for name, part in vars(value).items() if part not in (None, ())]
+    random.shuffle(there)
+    assert type(value)._made(dict(there)).value() == wire
+
+
+@given(_ANY)
+def test_a_whole_object_is_read_exactly_or_not_at_all(value: Comprehension) -> None:
+    kind = type(value)
+    assume(kind.TAG)
+    assert kind.exactly(value.encode()) == kind.from_tlv(value.encode()) == value
+    more = ber(kind.TAG, value.value() + bytes.fromhex("7D00"))
+    assert kind.from_tlv(more) == value
+    for wire in (more, value.encode() + b"\0", value.encode()[:-1], b"\xd9" + value.encode()[1:], b""):
+        with pytest.raises(DecodeError):
+            kind.exactly(wire)
 
 
 def test_objects_cannot_be_changed_and_have_no_parts_of_other_names() -> None:

@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apdu.trace import HeaderEvent, LinkEvent
 from apdu.trace.jsonl import read_lines
-from tools.entropy import Source, SystemEntropy
+from tools.entropy import Source, SystemEntropy, Timeline
 from tools.errors import ToolError
 from tools.tracefile import TraceFile
 
@@ -40,6 +42,13 @@ def test_seeds_differ_in_keys_and_not_in_time() -> None:
     one, other = Source(1), Source(-1)
     assert one.clock() == other.clock()
     assert one.entropy("card").draw(16) != other.entropy("card").draw(16)
+
+
+@given(st.floats(0, 4e9), st.floats(0, 1e6))
+def test_time_has_whole_microseconds(now: float, skipped: float) -> None:
+    clock = Timeline(lambda: now)
+    clock.skip(skipped)
+    assert clock() == round(now + skipped, 6)
 
 
 def test_without_a_seed_it_is_the_machine() -> None:
