@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import urllib3
 from urllib3.connection import HTTPSConnection
@@ -132,10 +132,27 @@ class Connections:
         return pool
 
     def _checked(self, receiver: Oid) -> type[HTTPSConnection]:
-        """A connection that looks who is at its other end."""
+        """A connection that looks who is at its other end, and sends a request at once."""
         trust, now = self._trust, self._now
 
         class Checked(HTTPSConnection):
+            held: bytearray | None = None
+
+            def request(self, *arguments: Any, **named: Any) -> None:
+                # otherwise head and body are two records of TLS, for each of which the other side wakes up
+                self.held = bytearray()
+                try:
+                    super().request(*arguments, **named)
+                finally:
+                    data, self.held = self.held, None
+                super().send(data)
+
+            def send(self, data: Any) -> None:
+                if self.held is None:
+                    super().send(data)
+                else:
+                    self.held += data
+
             def connect(self) -> None:
                 super().connect()
                 try:

@@ -127,9 +127,22 @@ class Worker:
                 return True
             if running.decided is None:
                 self._go_on(running, outcome)
-            else:
+            elif self._clock() < running.begun + self._settings.lease / 2 or self._still_holds(running):
                 decided, running.decided = running.decided, None
                 self._go_out(running, decided)
+        return True
+
+    def _still_holds(self, running: _Running) -> bool:
+        """Whether what was decided a while ago is still to be done here; otherwise it is dropped."""
+        try:
+            with self._database.unit():
+                self._hold(running)
+        except Lost as error:
+            self._drop(running, error)
+            return False
+        except Exception as error:  # noqa: BLE001 - as in _go_on
+            self._give_back(running, error)
+            return False
         return True
 
     def _next(self, seconds: float) -> tuple[_Running, Outcome | None] | None:

@@ -138,6 +138,7 @@ class Process:
             outbox=self.outbox,
             settings=EngineSettings(lease=LEASE),
         )
+        self.engine.worker.serves = name == "A"  # it begins calls as they come, the other one when it looks for some
 
     def perform(self, step: Step, done: Callable[[Outcome], None]) -> None:
         """Performer."""

@@ -722,6 +722,23 @@ def test_a_call_comes_to_its_first_step_as_it_is_accepted(
     assert _now(other, operation).state is OperationState.DONE
 
 
+def test_a_step_that_was_decided_long_ago_is_begun_only_by_who_has_the_call(
+    serving: Toy, performer: ByHand, make: MakeToy, clock: Time
+) -> None:
+    live = ByHand()
+    other = make(live)
+    _accept(serving, request("1"))
+    _accept(serving, request("2", card=1))
+    clock.now += 20  # no other process has looked
+    assert serving.engine.worker.work()
+    assert [step.name for step, _ in performer.begun] == ["step 0"]
+    clock.now += 11
+    other.work()
+    assert serving.engine.worker.work()
+    assert (len(performer.begun), serving.engine.worker.running) == (1, 1)
+    assert [step.name for step, _ in live.begun] == ["ask"]  # call 2; the lease of call 1 was prolonged
+
+
 def test_a_call_that_ends_as_it_is_accepted_is_answered(serving: Toy, performer: ByHand) -> None:
     serving.does.instead = lambda _: serving.does._nothing(CardResponse(status=SUCCESS))
     operation = _accept(serving, request())
