@@ -30,13 +30,15 @@ from smsr.serving.connections import Connections
 from smsr.serving.parties import Parties, Party
 from smsr.serving.service import Operation
 from tests.require import ROOT
+from tests.scale import scale
 from tools.lab.layout import HOST, Lab
 from tools.lab.operator import Operator, servers
 
 __all__ = ["Caller", "Servers", "callbacks", "calling", "hearing", "written"]
 
 _ROWS: Final = {str(each): each for each in (*SM_DP_FUNCTIONS, *SM_SR_FUNCTIONS)}
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 120.0 if scale() == "ci" else 1200.0
+"""Seconds; of hundreds of kills more than a few can meet the same call."""
 
 
 class Servers:
