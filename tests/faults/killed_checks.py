@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
-
-from sqlalchemy import Select, create_engine, select
 
 from apdu.gp.codes import LifeCycle
 from apdu.ids import Eid, Iccid
@@ -22,9 +22,6 @@ from smsr.scripts.audit import audit
 from smsr.service import MIGRATIONS
 from smsr.serving.config import load_config
 from smsr.serving.database import Database
-from smsr.serving.outbox import EntryState
-from smsr.serving.service import OperationState
-from smsr.serving.tables import CALL, OUTBOX
 from tests.faults.killed_servers import callbacks, written
 from tests.faults.killed_work import Work, eis_of
 from tests.support.smsc import wait_for
@@ -35,6 +32,13 @@ from tools.servers.inreach import CardInReach
 __all__ = ["check_after", "check_while_up"]
 
 _AS_ON_CARD: Final = {ProfileState.ENABLED: LifeCycle.ENABLED, ProfileState.DISABLED: LifeCycle.DISABLED}
+_OPEN: Final = """
+SELECT function, step FROM call WHERE state <> 'done' UNION ALL
+SELECT function, last_error FROM outbox WHERE state <> 'sent'
+"""
+"""Calls without an answer, and what is still to be told."""
+_TOLD: Final = 150.0
+"""Seconds until all is told: what a process was sending for the second time when it ended, another sends after 120."""
 _MAX_TRAIL: Final = 1000
 """Records that an SM-SR keeps of one card."""
 
@@ -49,7 +53,8 @@ def check_while_up(work: Work) -> None:
         said = eis_of(work, eid, f"last-{eid}")
         assert eis_of(work, eid, f"audit-{eid}", audit=True).profiles == said.profiles
     lab = work.caller.lab
-    wait_for(lambda: work.caller.asynchronous <= callbacks(lab).keys() and not any(map(_open, _databases(lab))), 30)
+    wait_for(lambda: not any(_rows(path, _OPEN) for path in _databases(lab)), _TOLD)
+    assert work.caller.asynchronous <= callbacks(lab).keys()
 
 
 def check_after(work: Work) -> None:
@@ -78,23 +83,18 @@ def _databases(lab: Lab) -> tuple[Path, Path]:
     return lab.path / "smsr.db", lab.path / "smdp.db"
 
 
-def _rows(path: Path, query: Select[Any]) -> list[Any]:
-    with create_engine(f"sqlite:///{path}").connect() as connection:
-        return [*connection.execute(query)]
-
-
-def _open(path: Path) -> list[Any]:
-    """Calls without an answer, and what is still to be told."""
-    calls = _rows(path, select(CALL.c.function, CALL.c.step).where(CALL.c.state != OperationState.DONE))
-    return calls + _rows(path, select(OUTBOX.c.function, OUTBOX.c.last_error).where(OUTBOX.c.state != EntryState.SENT))
+def _rows(path: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchall()
 
 
 def _check_calls(path: Path) -> None:
     """All are over, each called back with one answer, and some were begun by one process and ended by another."""
-    assert _open(path) == []
-    told = _rows(path, select(OUTBOX.c.operation, OUTBOX.c.message).where(OUTBOX.c.operation != "").distinct())
+    assert _rows(path, _OPEN) == []
+    told = _rows(path, "SELECT DISTINCT operation, message FROM outbox WHERE operation <> ''")
     assert len(told) == len({operation for operation, _ in told})
-    assert max(_rows(path, select(CALL.c.attempts))) > (1,), f"{path.stem} was killed while it had nothing to do"
+    ((attempts,),) = _rows(path, "SELECT max(attempts) FROM call")
+    assert attempts > 1, f"{path.stem} was killed while it had nothing to do"
 
 
 def _check_trail(work: Work, eis: Eis) -> None:

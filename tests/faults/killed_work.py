@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import cycle
 from random import Random
-from threading import Event
+from threading import Event, Lock
 from typing import Final
 
 from apdu.errors import M2mError
@@ -66,6 +66,7 @@ class Work:
     effects: dict[Eid, Counter[tuple[Operation, Iccid | None]]] = field(default_factory=dict)
     """What the SM-SR said that it did for the operator itself."""
     kills: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock)
 
     def provision(self, eid: Eid, factory: Iccid, seed: int) -> None:
         """Download and enable, then disable or not, and delete; the profile is in stock again."""
@@ -106,7 +107,8 @@ class Work:
     def has_effect(self, function: str, eid: Eid, iccid: Iccid | None, answer: es4.Response) -> None:
         """A function of ES4 was answered."""
         if answer.status.is_success:
-            self.effects.setdefault(eid, Counter())[_IN_TRAIL[function], iccid] += 1
+            with self._lock:
+                self.effects.setdefault(eid, Counter())[_IN_TRAIL[function], iccid] += 1
 
     @property
     def provisioned(self) -> int:
@@ -138,7 +140,8 @@ class Work:
 
     def _count(self, what: str, answer: es4.Response) -> None:
         status = answer.status
-        self.answers[f"{what} {status.status}{f' {status.code}' if status.code else ''}"] += 1
+        with self._lock:
+            self.answers[f"{what} {status.status}{f' {status.code}' if status.code else ''}"] += 1
 
 
 def eis_of(work: Work, eid: Eid, name: str, *, audit: bool = False) -> Eis:
