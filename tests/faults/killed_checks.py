@@ -32,13 +32,9 @@ from tools.servers.inreach import CardInReach
 __all__ = ["check_after", "check_while_up"]
 
 _AS_ON_CARD: Final = {ProfileState.ENABLED: LifeCycle.ENABLED, ProfileState.DISABLED: LifeCycle.DISABLED}
-_OPEN: Final = """
-SELECT function, step FROM call WHERE state <> 'done' UNION ALL
-SELECT function, last_error FROM outbox WHERE state <> 'sent'
-"""
-"""Calls without an answer, and what is still to be told."""
+_OPEN: Final = "SELECT function, step FROM call WHERE state <> 'done'"
 _TOLD: Final = 150.0
-"""Seconds until all is told: what a process was sending for the second time when it ended, another sends after 120."""
+"""Seconds until all was told: what a process was sending for the second time when it ended, another sends after 120."""
 _MAX_TRAIL: Final = 1000
 """Records that an SM-SR keeps of one card."""
 
@@ -53,8 +49,8 @@ def check_while_up(work: Work) -> None:
         said = eis_of(work, eid, f"last-{eid}")
         assert eis_of(work, eid, f"audit-{eid}", audit=True).profiles == said.profiles
     lab = work.caller.lab
-    wait_for(lambda: not any(_rows(path, _OPEN) for path in _databases(lab)), _TOLD)
-    assert work.caller.asynchronous <= callbacks(lab).keys()
+    wait_for(lambda: not any(_rows(path, _OPEN) for path in _databases(lab)), 30)
+    wait_for(lambda: work.caller.asynchronous <= callbacks(lab).keys(), _TOLD)
 
 
 def check_after(work: Work) -> None:
