@@ -92,6 +92,9 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     lease: Seconds = 30.0
     """Seconds after which the calls of a process that does not show itself are taken over by others."""
 
+    def __repr__(self) -> str:
+        return f"ServerConfig(name={self.name!r}, listen={self.listen!r})"  # a database's URL may have a password
+
 
 class PartnerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[[partner]]"""

@@ -20,10 +20,12 @@ from smdp.db.tables import METADATA as SM_DP
 from smsr import db as smsr_db
 from smsr.api.grants import Plma
 from smsr.api.json_codec import encode
+from smsr.config import SmSrConfig
 from smsr.db.grants import SqlGrantStore
 from smsr.db.tables import METADATA as SM_SR
 from smsr.kit.oid import Oid
 from smsr.serving.calls import key_of
+from smsr.serving.config import ServerConfig
 from smsr.serving.database import Database, DatabaseError
 from smsr.serving.tables import ANSWER, METADATA
 from smsr.store import Setting
@@ -217,4 +219,7 @@ def test_urls_that_are_refused(url: str) -> None:
 
 
 def test_a_password_is_not_shown() -> None:
-    assert "hunter2" not in repr(Database("postgresql://user:hunter2@127.0.0.1/none"))
+    url = "postgresql://user:hunter2@127.0.0.1/none"
+    assert "hunter2" not in repr(Database(url))
+    config = ServerConfig(name="sm-sr", pki="pki", master_key="key", database=url)
+    assert "hunter2" not in f"{config} {config!r} {SmSrConfig(server=config)!r}"
