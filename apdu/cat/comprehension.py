@@ -65,14 +65,15 @@ class Comprehension(Template):
         parts: list[bytes] = []
         last = -1
         for name, content in vars(self).items():
+            if content is None or content is False or content == ():
+                continue
             item = declared[name]
-            if item.position < last or (item.many and content):
+            if item.position < last or item.many:
                 return super().value()
             last = item.position
-            if content is not None and content is not False and not item.many:
-                built = item.build(content)
-                length = len(built)
-                parts += item.head, SHORT_LENGTHS[length] if length < 0x80 else ber_length(length), built
+            built = item.build(content)
+            length = len(built)
+            parts += item.head, SHORT_LENGTHS[length] if length < 0x80 else ber_length(length), built
         return b"".join(parts)
 
 

@@ -243,6 +243,7 @@ def each_comprehension(data: bytes) -> Iterator[tuple[int, bytes]]:
     """COMPREHENSION-TLV objects one after the other: the tag, without the comprehension-required bit, and the value."""
     data = bytes(data)
     at, end, nodes = 0, len(data), 0
+    many = end > 2 * MAX_NODES
     while at < end:
         tag = data[at] & 0x7F
         start = at + 2
@@ -250,9 +251,10 @@ def each_comprehension(data: bytes) -> Iterator[tuple[int, bytes]]:
             at = start + length  # one byte of tag, one of length: nearly all objects
         else:
             tag, start, at = read_comprehension_header(data, at, end)
-        nodes += 1
-        if nodes > MAX_NODES:
-            raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
+        if many:
+            nodes += 1
+            if nodes > MAX_NODES:
+                raise DecodeError(f"more than {MAX_NODES} objects", offset=at)
         yield tag, data[start:at]
 
 

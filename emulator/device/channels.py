@@ -25,6 +25,7 @@ from emulator.device.waiting import Waiting
 __all__ = ["Channel", "Channels", "Limits"]
 
 _CONNECTING, _UP, _ENDED, _DOWN = LinkState
+_DONE: Final = GeneralResult.DONE
 _UDP, _TCP = 0x01, 0x02
 _LINKS: Final[dict[int, type[Link]]] = {_UDP: UdpLink, _TCP: TcpLink}
 """Transport protocols (TS 102 223 8.59); servers and local links have no place here."""
@@ -256,7 +257,7 @@ class Channels:
         left = len(link.received) if link is not None else 0
         channel.announced = bool(left)
         whole = len(data) == command.length
-        said = answer(command, GeneralResult.DONE if whole else GeneralResult.MISSING_INFORMATION)
+        said = answer(command, _DONE if whole else GeneralResult.MISSING_INFORMATION)
         return said.but(channel_data=data, channel_data_length=min(left, _MANY))
 
     def _send_data(self, command: SendData) -> TerminalAnswer | None:

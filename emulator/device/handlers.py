@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from apdu.cat.codes import CommandType
@@ -66,8 +67,13 @@ _FACILITIES: Final = (
 
 def announced(bip: BipHandler | None) -> TerminalProfile:
     """The terminal profile: the commands above, their facilities, and channels where somebody opens them."""
+    return _profile(None, 0) if bip is None else _profile(tuple(bip.facilities), bip.channels)
+
+
+@lru_cache(maxsize=16)
+def _profile(bearers: tuple[Facility, ...] | None, channels: int) -> TerminalProfile:
     types = [CommandType(type) for type in HANDLERS]
-    if bip is None:
+    if bearers is None:
         return TerminalProfile.of(*types, facilities=_FACILITIES)
-    facilities = (*_FACILITIES, *events.CHANNEL_FACILITIES, *bip.facilities)
-    return TerminalProfile.of(*types, *BIP_COMMANDS, facilities=facilities, channels=bip.channels)
+    facilities = (*_FACILITIES, *events.CHANNEL_FACILITIES, *bearers)
+    return TerminalProfile.of(*types, *BIP_COMMANDS, facilities=facilities, channels=channels)

@@ -146,7 +146,7 @@ class Toolkit:
         self._number = self._number % _LAST_NUMBER + 1
         raw = renumbered(pending.raw, self._number)
         self._fetched = pending
-        self._announce()
+        self.waiting = 0  # the next one is announced with the response to this
         return raw
 
     def respond(self, data: bytes) -> None:
