@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from smsr.api.functions import Function
+from smsr.api.functions import Exchange, Function
 from smsr.api.json_codec import decode, encode
 from smsr.api.messages import Request, Response
 from smsr.kit.oid import Oid
@@ -62,6 +62,8 @@ class StoredCall:
 
     row: RowMapping | Mapping[str, Any]
     function: Function
+    asked: Request | None = None
+    """As it came, where it has just come."""
 
     @property
     def state(self) -> OperationState:
@@ -79,6 +81,8 @@ class StoredCall:
     @property
     def request(self) -> Request:
         """What was asked."""
+        if self.asked is not None:
+            return self.asked
         assert issubclass(self.function.request, Request)
         return decode(self.function.request, self.row["request"].encode())
 
@@ -130,7 +134,11 @@ def key_of(*parts: str) -> str:
 
 def digest_of(function: Function, request: Request) -> bytes:
     """Two calls with the same digest say the same."""
-    return sha256(f"{function}\n".encode() + encode(request)).digest()
+    return _digest_of(function, encode(request))
+
+
+def _digest_of(function: Function, written: bytes) -> bytes:
+    return sha256(f"{function}\n".encode() + written).digest()
 
 
 class Calls:
@@ -157,16 +165,16 @@ class Calls:
 
     def add(self, function: Function, asked: Request, **values: Any) -> StoredCall | None:
         """Keep a call; None when there is one with its identifier."""
-        call, id = asked.call, secrets.token_hex(16)
+        call, id, written = asked.call, secrets.token_hex(16), encode(asked)
         row = {
             "id": id,
             "function": str(function),
             "requester": str(call.requester),
             "identifier": call.identifier,
             "key": key_of(call.requester, call.identifier) if call.identifier else None,
-            "digest": digest_of(function, asked),
+            "digest": _digest_of(function, written),
             "card": card_of(asked) or id,
-            "request": "",
+            "request": written.decode() if function.exchange is Exchange.ASYNCHRONOUS else "",
             "reply": "",
             "attempts": 0,
             "deadline": None,
@@ -177,7 +185,7 @@ class Calls:
         }
         with self._database.unit() as connection:
             number = connection.execute(self._add, row).scalar()
-        return None if number is None else self._stored({**row, "number": number})
+        return None if number is None else StoredCall({**row, "number": number}, function, asked)
 
     def open(self, most: int) -> int:
         """How many calls are not done; counted up to `most`."""
@@ -256,7 +264,7 @@ class Calls:
             row = connection.execute(query, values).mappings().first()
         return None if row is None else self._stored(row)
 
-    def _stored(self, row: RowMapping | Mapping[str, Any]) -> StoredCall:
+    def _stored(self, row: RowMapping) -> StoredCall:
         return StoredCall(row, self._functions[row["function"]])
 
 

@@ -159,7 +159,6 @@ class Engine:
         return self._calls.add(
             function,
             request,
-            request=encode(request).decode(),
             reply=encode(reply).decode() if reply is not None else "",
             accepted=now,
             deadline=_deadline(request, now),
