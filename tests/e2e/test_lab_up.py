@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -182,6 +183,13 @@ def secrets(lab: Lab) -> set[bytes]:
     return {each for each in found if len(set(each)) > 3}
 
 
+def shows(data: bytes, secret: bytes) -> bool:
+    """Whether it is there as it is; eight digits of a code also come up in long hexadecimal numbers, by chance."""
+    if secret.isdigit():
+        return re.search(rb"(?<![0-9A-Fa-f])%b(?![0-9A-Fa-f])" % secret, data) is not None
+    return secret in data
+
+
 def test_no_secret_is_in_logs_states_or_databases(up: tuple[Lab, Program]) -> None:
     """After the tests before: not raw, not in hexadecimal, not in base64."""
     lab, running = up
@@ -193,7 +201,7 @@ def test_no_secret_is_in_logs_states_or_databases(up: tuple[Lab, Program]) -> No
     for data in texts:
         lower = data.lower()
         for secret in hidden:
-            assert secret not in data
+            assert not shows(data, secret)
             assert secret.hex().encode() not in lower
             assert b64encode(secret)[: len(secret) // 3 * 4] not in data
     (path,) = [path for path in files if path.name == "sm-dp.log"]
