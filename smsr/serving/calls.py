@@ -217,14 +217,20 @@ class Calls:
         """
         return self._locked(self._lock_first, call, now, lease_until)
 
-    def hold(self, claim: Claim, lease_until: float) -> None:
-        """Make sure that the call may still run, until this unit ends and longer; Lost."""
-        if self._execute(_HOLD, of=claim, lease_until=lease_until) != 1:
+    def hold(self, claim: Claim) -> None:
+        """Make sure that the call may still run, until this unit ends; Lost."""
+        with self._database.unit() as connection:
+            if connection.execute(_HOLD, _named(claim.call, claim)).first() is None:
+                raise Lost
+
+    def prolong(self, claim: Claim, lease_until: float) -> None:
+        """Keep the call for longer; Lost."""
+        if self._execute(_PROLONG, of=claim, lease_until=lease_until) != 1:
             raise Lost
 
     def release(self, claim: Claim) -> None:
         """Let others claim the call at once."""
-        self._execute(_HOLD, of=claim, lease_until=_FREE)
+        self._execute(_PROLONG, of=claim, lease_until=_FREE)
 
     # --- running
 
@@ -252,12 +258,9 @@ class Calls:
             return connection.execute(statement, {"token": 1, **values}).scalar()
 
     def _execute(self, statement: Executable, *, of: StoredCall | Claim, **values: Any) -> int:
-        call = of.call if isinstance(of, Claim) else of
-        named = {"of_number": call.row["number"], **values}
-        if isinstance(of, Claim):
-            named |= {"of_card": call.row["card"], "of_token": of.token}
+        named = _named(of.call, of) if isinstance(of, Claim) else _named(of)
         with self._database.unit() as connection:
-            return connection.execute(statement, named).rowcount
+            return connection.execute(statement, {**named, **values}).rowcount
 
     def _one(self, query: Executable, **values: Any) -> StoredCall | None:
         with self._database.reading() as connection:
@@ -266,6 +269,11 @@ class Calls:
 
     def _stored(self, row: RowMapping) -> StoredCall:
         return StoredCall(row, self._functions[row["function"]])
+
+
+def _named(call: StoredCall, claim: Claim | None = None) -> dict[str, Any]:
+    named = {"of_number": call.row["number"]}
+    return named if claim is None else {**named, "of_card": call.row["card"], "of_token": claim.token}
 
 
 # --- statements, made once: making one takes longer than running it; comments name columns that parameters set
@@ -308,7 +316,8 @@ _HELD_BY_IT: Final = and_(
     CARD_LOCK.c.call == bindparam("of_number"),
     CARD_LOCK.c.token == bindparam("of_token"),
 )
-_HOLD: Final = update(CARD_LOCK).where(_HELD_BY_IT)  # lease_until
+_HOLD: Final = select(CARD_LOCK.c.token).where(_HELD_BY_IT).with_for_update()
+_PROLONG: Final = update(CARD_LOCK).where(_HELD_BY_IT)  # lease_until
 _UNLOCK: Final = update(CARD_LOCK).where(_HELD_BY_IT).values(call=None, lease_until=_FREE)
 
 

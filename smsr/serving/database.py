@@ -7,11 +7,10 @@ what it answers are kept together or not at all.
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,19 +18,17 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError
 
 from apdu.errors import LocalProtocolError, M2mError
 from smsr.serving.groups import Groups
+from smsr.serving.kept import Kept
 
 __all__ = ["Database", "DatabaseError", "Stale"]
 
 _ENVIRONMENT: Final = Path(__file__).parent / "migrations"
 _BUSY: Final = 30_000
 """Milliseconds that a process waits for another one's write to SQLite."""
-_TRUSTED: Final = 2.0
-"""Seconds for which a connection that was used is not tried before it is used again; trying takes as long as using."""
-_RESTS_SINCE: Final = "rests since"
 _READING: Final = "reading"
 _LAZY: Final = "lazy"
 _MIGRATION_LOCK: Final = 0x45_55_49_43
@@ -63,9 +60,11 @@ class Database:
         backend = self._url.get_backend_name()
         if backend == "sqlite":
             self._engine = _sqlite(self._url.database, connections)
+            self._kept = Kept(partial(self._opened, **{_READING: True}), lambda _: None)
             self._transaction: Callable[[bool], AbstractContextManager[Connection]] = Groups(self._writer).unit
         elif backend == "postgresql":
             self._engine = _postgresql(self._url, connections)
+            self._kept = Kept(self._engine.connect, _try_out)
             self._transaction = self._alone
         else:
             raise DatabaseError(f"a database of kind {backend!r}: take sqlite or postgresql")
@@ -80,7 +79,7 @@ class Database:
         What need not be durable survives the end of this process as well, but perhaps not that of the machine.
         """
         if (current := self._current()) is not None:
-            if current.get_execution_options().get(_READING):
+            if self._local.reads:
                 raise LocalProtocolError("a unit of work that only reads cannot write")
             yield current
             return
@@ -96,7 +95,7 @@ class Database:
         if (current := self._current()) is not None:
             yield current
             return
-        with self._opened(**{_READING: True}) as connection, connection.begin(), self._bound(connection):
+        with self._kept.transaction() as connection, self._bound(connection, reads=True):
             yield connection
             after = self._local.after
         for call in after:
@@ -131,7 +130,9 @@ class Database:
 
     @contextmanager
     def _alone(self, durable: bool) -> Iterator[Connection]:
-        with self._writer(durable) as connection, connection.begin():
+        with self._kept.transaction() as connection:
+            if not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             yield connection
 
     def _opened(self, **options: bool) -> Connection:
@@ -141,8 +142,9 @@ class Database:
         return getattr(self._local, "connection", None)
 
     @contextmanager
-    def _bound(self, connection: Connection) -> Iterator[None]:
+    def _bound(self, connection: Connection, *, reads: bool = False) -> Iterator[None]:
         self._local.connection = connection
+        self._local.reads = reads
         self._local.noted = {}
         self._local.after = []
         try:
@@ -166,6 +168,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        self._kept.close()
         self._engine.dispose()
 
     def __repr__(self) -> str:
@@ -204,24 +207,15 @@ def _sqlite(path: str | None, connections: int) -> Engine:
 
 
 def _postgresql(url: URL, connections: int) -> Engine:
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_use_lifo=True)
+    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True)
 
-    @event.listens_for(engine, "checkin")
-    def rest(connection: Any, record: Any) -> None:
-        record.info[_RESTS_SINCE] = time.monotonic()
 
-    @event.listens_for(engine, "checkout")
-    def look(connection: Any, record: Any, proxy: object) -> None:
-        if time.monotonic() - record.info.get(_RESTS_SINCE, math.inf) < _TRUSTED:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except connection.Error:  # the server was restarted, or somebody between has forgotten the connection
-            raise DisconnectionError from None
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(_LAZY):
-            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-
-    return engine
+def _try_out(connection: Connection) -> None:
+    """Of PostgreSQL: its server may have been restarted, or somebody between has forgotten the connection."""
+    assert connection.dialect.dbapi is not None
+    driven = connection.connection.dbapi_connection
+    assert driven is not None
+    try:
+        connection.dialect.do_ping(driven)
+    except connection.dialect.dbapi.Error:
+        connection.invalidate()  # the next statement connects anew

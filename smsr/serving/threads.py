@@ -36,7 +36,7 @@ class Threads:
         *,
         lease: float,
         workers: int = 4,
-        senders: int = 4,
+        senders: int = 8,
         sweep: Callable[[], object] | None = None,
     ) -> None:
         """`sweep` is called now and then (smsr.serving.housekeeping)."""

@@ -136,7 +136,7 @@ class Worker:
         """Whether what was decided a while ago is still to be done here; otherwise it is dropped."""
         try:
             with self._database.unit():
-                self._hold(running)
+                self._calls.prolong(running.claim, self._clock() + self._settings.lease)
         except Lost as error:
             self._drop(running, error)
             return False
@@ -159,7 +159,7 @@ class Worker:
         with self._database.unit(durable=False):
             for running in tuple(self._running.values()):
                 try:
-                    self._hold(running)
+                    self._calls.prolong(running.claim, self._clock() + self._settings.lease)
                 except Lost:
                     lost.append(running)
         for running in lost:
@@ -263,7 +263,7 @@ class Worker:
         """From one step to the next, or to the end: one unit of work."""
         try:
             with self._database.unit():
-                self._hold(running)
+                self._calls.hold(running.claim)
                 found = self._advanced(running, outcome)
         except Lost as error:
             self._drop(running, error)
@@ -322,10 +322,6 @@ class Worker:
         if not self._has_room or self._behind[running.card] > 0:
             self._behind -= Counter([running.card])
             self._database.after(self.wake)  # another one can begin
-
-    def _hold(self, running: _Running) -> None:
-        lease_until = self._clock() + self._settings.lease
-        self._calls.hold(running.claim, lease_until)
 
     # --- the end of a call in this process
 

@@ -13,6 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from apdu.errors import LocalProtocolError
 from smdp import db as smdp_db
@@ -24,6 +25,7 @@ from smsr.config import SmSrConfig
 from smsr.db.grants import SqlGrantStore
 from smsr.db.tables import METADATA as SM_SR
 from smsr.kit.oid import Oid
+from smsr.serving import kept
 from smsr.serving.calls import key_of
 from smsr.serving.config import ServerConfig
 from smsr.serving.database import Database, DatabaseError
@@ -223,3 +225,38 @@ def test_a_password_is_not_shown() -> None:
     assert "hunter2" not in repr(Database(url))
     config = ServerConfig(name="sm-sr", pki="pki", master_key="key", database=url)
     assert "hunter2" not in f"{config} {config!r} {SmSrConfig(server=config)!r}"
+
+
+def test_connections_stay_open_and_are_tried_after_a_rest(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.is_sqlite:
+        pytest.skip("in SQLite a connection is an open file")
+    pid, others = text("SELECT pg_backend_pid()"), Database(database._url.render_as_string(hide_password=False))
+    with database.unit() as connection:
+        first = connection.execute(pid).scalar_one()
+    with database.reading() as connection:
+        assert connection.execute(pid).scalar_one() == first
+
+    def end() -> None:
+        with others.unit() as connection:
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = :pid"), {"pid": first}
+            )
+
+    end()
+    with pytest.raises(OperationalError), database.unit() as connection:  # used a moment ago, so nobody looked
+        connection.execute(pid)
+    with database.unit() as connection:
+        first = connection.execute(pid).scalar_one()
+    end()
+    monkeypatch.setattr(kept, "_TRUSTED", -1.0)
+    with database.unit() as connection:
+        assert connection.execute(pid).scalar_one() != first
+    others.close()
+
+
+def test_a_unit_that_raises_leaves_a_connection_that_can_be_used(database: Database) -> None:
+    for unit in (database.unit, database.reading):
+        with pytest.raises(ZeroDivisionError), unit():
+            raise ZeroDivisionError
+        with unit() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
