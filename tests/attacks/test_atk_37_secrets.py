@@ -365,5 +365,5 @@ def test_atk_37_the_token_s_pin_is_nowhere(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(M2mError) as refused:
             SmDpService(config, lab.path, SystemEntropy())
     text = (log.getvalue() + seen + repr(refused.value)).encode()
-    assert b"smdp.db" in text
+    assert b"ServerConfig(name=" in text
     assert Scanner({"PIN": PIN.encode(), "wrong PIN": f"{wrong}".encode()}).find(text) == []
