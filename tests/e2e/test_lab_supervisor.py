@@ -66,6 +66,7 @@ class Running:
 
     def __enter__(self) -> Self:
         wait_for(lambda: "up\n" in self.text, 30)
+        wait_for(lambda: len(self.pids()) == len(self.ports), 30)  # what it says of itself is written now and then
         return self
 
     def __exit__(self, *_: object) -> None:
