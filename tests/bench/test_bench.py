@@ -108,6 +108,12 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "emptied" in notes
 
 
+def test_a_figure_is_held_against_its_budget_as_it_is_shown() -> None:
+    budget = Budget(300, Better.LOWER)
+    assert Metric("import_emulator", Figure(Sample(300.04, 0.0), "ms"), budget).ok
+    assert not Metric("import_emulator", Figure(Sample(300.06, 0.0), "ms"), budget).ok
+
+
 def test_lines_fit_a_page(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     command.run(None, as_json=False, effort=TINY)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 __all__ = [
+    "DIGITS",
     "Better",
     "Budget",
     "Calibration",
@@ -24,9 +25,14 @@ __all__ = [
     "Metric",
     "Sample",
     "rate",
+    "rounded",
     "rounds",
     "seconds",
 ]
+
+
+DIGITS: Final = 4
+"""That a figure is worth."""
 
 
 class Sample(NamedTuple):
@@ -80,6 +86,11 @@ class Figure(NamedTuple):
     unit: str
 
 
+def rounded(value: float) -> float:
+    """A figure as it is shown."""
+    return float(f"{value:.{DIGITS}g}")
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One figure of a run, under the name that it has in every run."""
@@ -91,8 +102,8 @@ class Metric:
 
     @property
     def ok(self) -> bool:
-        """Whether it keeps its budget."""
-        return self.budget is None or self.budget.holds(self.figure.sample.median)
+        """Whether it keeps its budget, as it is shown."""
+        return self.budget is None or self.budget.holds(rounded(self.figure.sample.median))
 
 
 @dataclass(frozen=True, slots=True)

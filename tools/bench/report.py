@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from rich.console import Console
 from rich.text import Text
 
-from tools.bench.measure import Better, Figure, Metric, Sample
+from tools.bench.measure import DIGITS, Better, Figure, Metric, Sample, rounded
 from tools.text import thousands
 
 __all__ = ["Head", "Json", "print_calibration", "print_head", "print_metric", "print_notes", "to_json"]
@@ -20,8 +20,6 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 _NAME: Final = 23
 _VALUE: Final = 9
 _UNIT: Final = 15
-_DIGITS: Final = 4
-"""Digits that a figure is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,10 @@ def to_json(
 
 def _figure(figure: Figure) -> dict[str, Json]:
     return {
-        "value": _rounded(figure.sample.median),
+        "value": rounded(figure.sample.median),
         "unit": figure.unit,
-        "spread": _rounded(figure.sample.spread),
+        "spread": rounded(figure.sample.spread),
     }
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
 
 
 # --- for people
@@ -112,4 +106,4 @@ def _half(sample: Sample) -> str:
 
 def _number(value: float) -> str:
     """A number as people read it: grouped where it is large, with decimals where it is small."""
-    return thousands(value) if value >= 1000 else f"{value:.{_DIGITS - 1}g}"
+    return thousands(value) if value >= 1000 else f"{value:.{DIGITS - 1}g}"
