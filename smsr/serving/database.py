@@ -207,7 +207,10 @@ def _sqlite(path: str | None, connections: int) -> Engine:
 
 
 def _postgresql(url: URL, connections: int) -> Engine:
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True)
+    try:
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise DatabaseError("PostgreSQL needs psycopg, which is not installed: m2m-euicc[postgresql]") from None
 
 
 def _try_out(connection: Connection) -> None:

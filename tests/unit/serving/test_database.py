@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,8 @@ from smsr.serving.config import ServerConfig
 from smsr.serving.database import Database, DatabaseError
 from smsr.serving.tables import ANSWER, METADATA
 from smsr.store import Setting
+from tools.bench.servers.cluster import postgres
+from tools.errors import ToolError
 
 SMSR_MIGRATIONS = Path(smsr_db.__path__[0]) / "migrations"
 SMDP_MIGRATIONS = Path(smdp_db.__path__[0]) / "migrations"
@@ -218,6 +221,14 @@ def test_the_file_is_its_owners_and_durable(tmp_path: Path) -> None:
 def test_urls_that_are_refused(url: str) -> None:
     with pytest.raises(DatabaseError):
         Database(url)
+
+
+def test_without_its_driver_postgresql_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(DatabaseError, match="psycopg"):
+        Database("postgresql://127.0.0.1/none")
+    with pytest.raises(ToolError, match="psycopg"), postgres("postgresql://127.0.0.1/none"):
+        pass
 
 
 def test_a_password_is_not_shown() -> None:

@@ -52,7 +52,10 @@ def postgres(where: str) -> Iterator[Postgres]:
 
 @contextmanager
 def _databases(url: URL) -> Iterator[Postgres]:
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    try:
+        engine = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    except ModuleNotFoundError:
+        raise ToolError("--postgresql needs psycopg, which is not installed: m2m-euicc[postgresql]") from None
     try:
         with engine.connect() as connection:
             settings = ", ".join(f"{name} {_show(connection, name)}" for name in _SETTINGS)
