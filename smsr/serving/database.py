@@ -7,7 +7,9 @@ what it answers are kept together or not at all.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -29,6 +31,8 @@ __all__ = ["Database", "DatabaseError", "Stale"]
 _ENVIRONMENT: Final = Path(__file__).parent / "migrations"
 _BUSY: Final = 30_000
 """Milliseconds that a process waits for another one's write to SQLite."""
+_PAUSE: Final = 0.01
+"""Seconds until a new file is tried again that somebody else is just making."""
 _READING: Final = "reading"
 _LAZY: Final = "lazy"
 _MIGRATION_LOCK: Final = 0x45_55_49_43
@@ -188,7 +192,8 @@ def _sqlite(path: str | None, connections: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {_BUSY}"):
+        _into_wal(connection)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {_BUSY}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -204,6 +209,20 @@ def _sqlite(path: str | None, connections: int) -> Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _into_wal(connection: Any) -> None:
+    """Have the file use a write-ahead log. Of two that change it at once SQLite refuses one without any waiting."""
+    until = time.monotonic() + _BUSY / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _postgresql(url: URL, connections: int) -> Engine:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import stat
 import sys
 import threading
@@ -124,6 +125,21 @@ def test_processes_that_start_together_migrate_once(database_url: str) -> None:
     assert _keys(databases[0]) == []
     for each in databases:
         each.close()
+
+
+def test_a_new_file_that_somebody_else_writes_to_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself does not wait when a file begins to use a write-ahead log."""
+    path = tmp_path / "server.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(0.1, other.execute, ["COMMIT"])
+    end.start()
+    database = Database(f"sqlite:///{path}")
+    with database.unit() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    end.join()
+    database.close()
+    other.close()
 
 
 # --- units of work
