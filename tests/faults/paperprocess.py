@@ -93,17 +93,17 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self._template = folder / "template.db"
-        self._path = folder / "server.db"
-        self.databases = {name: Database(f"sqlite:///{self._path}", [MIGRATIONS]) for name in ("A", "B")}
+        self.path = folder / "server.db"
+        self.databases = {name: Database(f"sqlite:///{self.path}", [MIGRATIONS]) for name in ("A", "B")}
         _make_template(self._template)
 
     def clear(self) -> None:
         """As at the beginning."""
         for database in self.databases.values():
             database.close()
-        for path in self._path.parent.glob(f"{self._path.name}*"):
+        for path in self.path.parent.glob(f"{self.path.name}*"):
             path.unlink()
-        shutil.copyfile(self._template, self._path)
+        shutil.copyfile(self._template, self.path)
 
 
 class Process:
@@ -119,10 +119,11 @@ class Process:
         sealer = Sealer(_MASTER, SeededEntropy(f"{name} {desk.born}".encode()))
         self.eis = SqlEisStore(database, sealer)
         self.outbox = SqlOutbox(database, FUNCTIONS, desk.clock)
+        self.procedures = Procedures(desk.clock, SqlProcedureStore(database))
         stores = Stores(
             eis=self.eis,
             grants=SqlGrantStore(database),
-            procedures=Procedures(desk.clock, SqlProcedureStore(database)),
+            procedures=self.procedures,
             outbox=self.outbox,
         )
         identity = Identity(oid=SM_SR_OID, partners=PARTNERS, verify_eum=_nobody)

@@ -7,7 +7,6 @@ the first possible thing happens, so that any part of a schedule is one, too.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Protocol, TypeVar
@@ -31,6 +30,11 @@ class Playable(Protocol):
 
 
 W = TypeVar("W", bound=Playable)
+Follow = Callable[[W], Callable[[str], bytes]]
+
+
+def _in_no_state(world: Playable) -> Callable[[str], bytes]:
+    return lambda name: b""
 
 
 def _run(world: Playable, choose: Choose, taken: Schedule) -> None:
@@ -61,33 +65,41 @@ def play(world: Playable, schedule: Sequence[str], taken: Schedule) -> None:
     _run(world, choose, taken)
 
 
-def every(make: Callable[[], W], done: Callable[[W, Schedule], None], most: int) -> int:
-    """All schedules, depth first, each in a world of its own; `done` judges it. How many there were."""
+def every(
+    make: Callable[[], W], done: Callable[[W, Schedule], None], most: int, follow: Follow[W] = _in_no_state
+) -> int:
+    """All schedules, depth first, each in a world of its own; `done` judges it. How many there were.
+
+    `follow` tells of a world in which state it is after each choice: one that comes to a known state is left there.
+    """
     path: list[tuple[int, int]] = []
+    """Which of how many, at each moment."""
+    known: set[bytes] = set()
     for played in range(1, most + 1):
         taken: Schedule = []
         world = make()
-        _run(world, _follower(path), taken)
-        done(world, taken)
+        state = follow(world)
+        while choices := world.choices():
+            if len(taken) == len(path):
+                path.append((0, len(choices)))
+            name = tuple(choices)[path[len(taken)][0]]
+            taken.append(name)
+            choices[name]()
+            found = state(name)
+            if len(taken) < len(path):
+                continue  # as before
+            world.check()
+            if found in known:
+                break
+            known.update([found] if found else [])
+        else:
+            done(world, taken)
         while path and path[-1][0] + 1 == path[-1][1]:
             path.pop()
         if not path:
             return played
         path[-1] = path[-1][0] + 1, path[-1][1]
     return most
-
-
-def _follower(path: list[tuple[int, int]]) -> Choose:
-    """Which of how many, at each moment; beyond the path the first, which the path then has, too."""
-    depth = itertools.count()
-
-    def choose(names: Sequence[str]) -> str:
-        at = next(depth)
-        if at == len(path):
-            path.append((0, len(names)))
-        return names[path[at][0]]
-
-    return choose
 
 
 def shrink(schedule: Schedule, fails: Callable[[Schedule], bool]) -> Schedule:

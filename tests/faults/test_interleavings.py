@@ -24,9 +24,10 @@ from smsr.api.eis_parts import Pol2Action, Pol2Qualification
 from smsr.api.functions import Interface
 from smsr.api.status import Code
 from tests.faults.paperprocess import FALL_BACK, MADE, NEW, OFF, ON, Place
+from tests.faults.paperstate import States
 from tests.faults.paperworld import Ask, Faults, Result, World
 from tests.faults.schedules import Schedule, draw, every, play, shrink
-from tests.scale import count
+from tests.scale import count, scale
 from tests.unit.smsr.scene import TYPE, rule
 
 ES3, ES4 = Interface.ES3, Interface.ES4
@@ -166,10 +167,11 @@ def test_any_order_of_two_functions(pair: tuple[str, str], places: tuple[Place, 
         _sample(bench, Random(f"{pair} {number}"))
 
 
+@pytest.mark.parametrize("deaths", [0, 1])
 @pytest.mark.parametrize("pair", PAIRS, ids=", ".join)
-def test_every_order_of_two_functions(pair: tuple[str, str], places: tuple[Place, Place]) -> None:
-    """One process ends, at any moment; in CI only the first few orders."""
-    bench = Bench(places, pair)
+def test_every_order_of_two_functions(pair: tuple[str, str], deaths: int, places: tuple[Place, Place]) -> None:
+    """All there are, also those in which one process ends, at any moment; in CI only the first few."""
+    bench, most = Bench(places, pair), count("interleavings_of_a_pair")
 
     def done(world: World, taken: Schedule) -> None:
         try:
@@ -177,4 +179,41 @@ def test_every_order_of_two_functions(pair: tuple[str, str], places: tuple[Place
         except AssertionError as error:
             raise AssertionError("\n".join(("", *taken, str(error)))) from None
 
-    assert every(lambda: bench.world(Faults(deaths=1)), done, count("interleavings_of_a_pair")) > 1
+    played = every(lambda: bench.world(Faults(deaths=deaths)), done, most, States().follow)
+    assert played < most or scale() == "ci", "there are more"
+    print(f"{' and '.join(pair)}, {deaths} deaths: {played} ways to another state or to the end")
+
+
+def test_whatever_is_drawn_all_orders_know(places: tuple[Place, Place]) -> None:
+    """Worlds that are said to be in one state go on alike, and no state is left out."""
+    bench, states = Bench(places, ("audit", "address")), States()
+    known: set[bytes] = set()
+    menus: dict[bytes, tuple[str, ...]] = {}
+    ways: dict[tuple[bytes, str], bytes] = {}
+
+    def make() -> World:
+        return bench.world(Faults())
+
+    def follow(world: World) -> Callable[[str], bytes]:
+        state, at = states.follow(world), b""
+
+        def after(choice: str) -> bytes:
+            nonlocal at
+            before, at = at, state(choice)
+            known.add(at)
+            assert ways.setdefault((before, choice), at) == at
+            assert menus.setdefault(at, tuple(world.choices())) == tuple(world.choices())
+            return at
+
+        return after
+
+    every(make, lambda world, taken: None, 10_000, follow)
+    count_known = len(known)
+    for number in range(50):
+        source, world = Random(number), make()
+        after = follow(world)
+        while choices := world.choices():
+            name = source.choice(tuple(choices))
+            choices[name]()
+            after(name)
+    assert len(known) == count_known > 100
