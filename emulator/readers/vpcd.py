@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, IntEnum, unique
-from threading import Event
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from apdu.errors import RemoteProtocolError
@@ -107,35 +108,42 @@ class VpcdReader:
         self._card = card
         self._address = (host, port)
         self._report = report
-        self._stopped = Event()
+        self._stopped = False
+        self._stops: SimpleQueue[None] = SimpleQueue()
+        """An Event, set by a handler while its own thread just begins to wait for it, would stop that for ever."""
         self._socket: socket.socket | None = None
         self._state: SlotState | None = None
 
     def run(self) -> None:
         """Serve, and connect again whenever the driver goes away. A command under way at the end is carried out."""
-        while not self._stopped.is_set():
+        while not self._stopped:
             connection = self._connect()
             if connection is None:
                 self._tell(SlotState.WAITING)
-                self._stopped.wait(_RETRY)
+                self._pause(_RETRY)
                 continue
             with connection:
                 self._socket = connection
-                if not self._stopped.is_set():
+                if not self._stopped:
                     self._serve(connection)
                 self._socket = None
             self._card.power_off()
-            self._stopped.wait(_ABSENCE)
+            self._pause(_ABSENCE)
 
     def stop(self) -> None:
         """End `run`."""
-        self._stopped.set()
+        self._stopped = True
+        self._stops.put(None)
         connection = self._socket
         if connection is not None:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:  # the other end was faster
                 return
+
+    def _pause(self, seconds: float) -> None:
+        with suppress(Empty):
+            self._stops.get(timeout=seconds)
 
     def _connect(self) -> socket.socket | None:
         try:
@@ -157,12 +165,12 @@ class VpcdReader:
                     connection.sendall(answer)
         except (OSError, RemoteProtocolError):
             pass  # a connection that breaks is a card that is pulled out
-        if self._state is SlotState.INSERTED and not self._stopped.is_set():
+        if self._state is SlotState.INSERTED and not self._stopped:
             self._tell(SlotState.REMOVED)
 
     def _await_driver(self, connection: socket.socket, slot: Slot) -> None:
         """The first message: it does not come while the driver serves another card, which this one then waits for."""
-        while not self._stopped.is_set():
+        while not self._stopped:
             try:
                 data = connection.recv(_CHUNK)
             except TimeoutError:

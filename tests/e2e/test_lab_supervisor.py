@@ -50,6 +50,34 @@ except Stopped:
     say("stopped")
 """
 
+_AT_EACH_MOMENT = """
+import faulthandler, itertools, signal, sys
+from tools.lab.supervisor import Stopped, Supervisor
+
+faulthandler.dump_traceback_later(30, exit=True)
+
+def ends(moment):
+    moments = itertools.count()
+    def trace(frame, event, argument):
+        if next(moments) == moment:
+            signal.raise_signal(signal.SIGTERM)
+        return trace
+    try:
+        with Supervisor(print) as supervisor:
+            sys.settrace(trace)
+            try:
+                for _ in range(3):
+                    supervisor.check()
+            finally:
+                sys.settrace(None)
+    except Stopped:
+        return True
+    return next(moments) > moment
+
+count = next(moment for moment in itertools.count() if not ends(moment))
+print("moments:", count)
+"""
+
 
 class Running:
     """A supervisor of service centres in a process of its own."""
@@ -110,6 +138,11 @@ def test_a_signal_ends_all(number: signal.Signals, running: Running) -> None:
     assert not [pid for pid in pids.values() if alive(pid)]
     assert running.listening == []
     assert not (running.folder / "smsc-0.json").exists()  # it ended by itself
+
+
+def test_it_ends_at_whatever_moment_a_signal_comes() -> None:
+    done = subprocess.run([sys.executable, "-c", _AT_EACH_MOMENT], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout.removeprefix("moments:")) > 10
 
 
 def test_killed_it_leaves_no_orphan(running: Running) -> None:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from threading import Event, Thread
 from types import FrameType
 from typing import Final
@@ -176,12 +177,12 @@ class Fleet:
 
 def run(lab: Lab, *, as_json: bool) -> None:
     """Until Ctrl-C or SIGTERM."""
-    ended = Event()
+    ended: SimpleQueue[None] = SimpleQueue()  # an Event that its own thread waits for is not for signals
 
     def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
+        ended.put(None)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     with Fleet(lab, as_json=as_json) as fleet, StateFile(lab.run("devices"), fleet.figures):
-        ended.wait()
+        ended.get()

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Lock
+from queue import SimpleQueue
+from threading import Lock
 from types import FrameType
 from typing import Any, Final
 
@@ -108,10 +109,10 @@ class Operator:
 
 def run(lab: Lab) -> None:
     """Until Ctrl-C or SIGTERM."""
-    ended = Event()
+    ended: SimpleQueue[None] = SimpleQueue()  # an Event that its own thread waits for is not for signals
 
     def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
+        ended.put(None)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
@@ -122,7 +123,7 @@ def run(lab: Lab) -> None:
             host, port = server.start()
             stack.callback(server.close)
             click.echo(f"listening     {host}:{port}")
-        ended.wait()
+        ended.get()
 
 
 def servers(lab: Lab, operator: Operator) -> tuple[HttpServer, HttpServer]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
+from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Final, Self
 
@@ -76,7 +76,8 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.parts: list[Part] = []
         self._say = say
-        self._ended = Event()
+        self._ends: SimpleQueue[None] = SimpleQueue()
+        """Of signals. A handler that sets an Event for which its own thread just begins to wait never comes back."""
         self._read, self._write = os.pipe()
         self._before: list[tuple[int, object]] = []
 
@@ -124,10 +125,11 @@ class Supervisor:
     # ---
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        self._ended.set()
+        self._ends.put(None)
 
     def _wait(self, seconds: float) -> None:
-        if self._ended.wait(seconds):
+        with suppress(Empty):
+            self._ends.get(timeout=seconds)
             raise Stopped
 
     def _is_ready(self, part: Part) -> bool:
@@ -179,7 +181,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """SIGTERM, some seconds, SIGKILL; a second Ctrl-C cuts the seconds short."""
-        self._ended.clear()
+        self._ends = SimpleQueue()
         living = [part.process for part in self.parts if part.process is not None and part.process.poll() is None]
         for process in living:
             process.terminate()

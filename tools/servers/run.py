@@ -7,9 +7,9 @@ import gc
 import logging
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
@@ -61,10 +61,10 @@ def settle() -> None:
 
 def _serve(title: str, make: Callable[[], _Server], level: str) -> None:
     log_to(sys.stderr, logging.getLevelNamesMapping()[level.upper()])
-    stopped = threading.Event()
+    stopped: SimpleQueue[None] = SimpleQueue()  # an Event that its own thread waits for is not for signals
 
     def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
+        stopped.put(None)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -76,5 +76,5 @@ def _serve(title: str, make: Callable[[], _Server], level: str) -> None:
         raise ToolError(f"{title} cannot listen at {server.host.config.listen}: {reason(error)}") from None
     settle()
     click.echo(f"{title} {server.host.oid} at {server.host.url}; Ctrl-C ends it")
-    stopped.wait()
+    stopped.get()
     server.stop()
