@@ -29,6 +29,7 @@ _TABLES: Final = [
     for table in metadata.sorted_tables
 ]
 _DRAWN: Final = [f"SELECT number, id FROM {table.name} ORDER BY number" for table in (CALL, OUTBOX)]
+_BEFORE_TIME_PASSES: Final = ("the card gets", "the card falls back", " hears of ", " comes to ")
 _Way = tuple[str, ...]
 
 
@@ -42,6 +43,14 @@ class States:
         """Follow a world from its beginning: its state, after each choice."""
         return _Followed(world, self._seen).after
 
+    def follow_what_happens(self, world: World) -> Callable[[str], bytes]:
+        """The same, but the state of before when nothing has happened: all that comes of that comes without it, too.
+
+        That is when a process has looked for something to do and found nothing, and time cannot pass before something
+        else has happened.
+        """
+        return _Followed(world, self._seen).after_what_happens
+
 
 class _Followed:
     def __init__(self, world: World, seen: dict[_Way, tuple[bytes, bytes]]) -> None:
@@ -51,6 +60,16 @@ class _Followed:
         self._past: dict[Process, bytes] = {}
         """What each process saw since it was last without work."""
         self._database, self._card = self._look()
+        self._state = b""
+
+    def after_what_happens(self, choice: str) -> bytes:
+        """The state after this was chosen, or the one before."""
+        before, state = self._database, self.after(choice)
+        if not any(self._was_idle(process, choice, before) for process in self._world.processes) or not any(
+            part in each for each in self._world.choices() for part in _BEFORE_TIME_PASSES
+        ):
+            self._state = state
+        return self._state
 
     def after(self, choice: str) -> bytes:
         """The state, after this was chosen."""
