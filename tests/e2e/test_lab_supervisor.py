@@ -169,7 +169,7 @@ def test_a_second_signal_does_not_wait(running: Running) -> None:
     running.process.send_signal(signal.SIGINT)
     time.sleep(1)
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(5) == 0
+    assert running.process.wait(8) == 0
     assert not any(map(alive, pids.values()))
 
 

@@ -152,12 +152,12 @@ def test_a_callback_that_comes_before_the_call_was_answered(
 
     def slow(function: Function, request: Request) -> Response | Operation:
         called.set()
-        assert release.wait(5)
+        assert release.wait(30)
         return accept(function, request)
 
     peer.call = slow  # type: ignore[method-assign]
     site.begin()
-    assert called.wait(5)
+    assert called.wait(30)
     site.performer.answered(ENABLE, ANSWER, SM_SR_OID, "one")
     assert site.outcome() == Outcome(ANSWER)
     release.set()
