@@ -15,7 +15,7 @@ from smsr.access import Access
 from smsr.api.eis import Eis
 from smsr.api.eis_parts import AuditRecord, Operation
 from smsr.api.messages import Call
-from smsr.api.status import SUCCESS
+from smsr.api.status import SUCCESS, ExecutionStatus
 from smsr.cards import Cards
 from smsr.errors import status_of
 from smsr.kit.oid import Oid
@@ -25,7 +25,7 @@ from smsr.stores import Stores
 from smsr.upkeep import with_record
 from smsr.views import PartnerRole
 
-__all__ = ["Context", "Identity"]
+__all__ = ["Context", "Ended", "Identity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,13 @@ class Identity:
     verify_eum: VerifyEum
     transport_keys: Mapping[Oid, SecretKey] = field(default_factory=dict)
     """Agreed with EUMs for the keys in an EIS."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a step of a procedure has ended, where that is no error."""
+
+    status: ExecutionStatus = SUCCESS
 
 
 class Context:
@@ -53,7 +60,7 @@ class Context:
     @contextmanager
     def operation(
         self, call: Call, eis: Eis, operation: Operation, iccid: Iccid | None, *, goes_on: bool = False
-    ) -> Iterator[None]:
+    ) -> Iterator[Ended]:
         """A step of a procedure that goes into the card's audit trail, however it ends."""
         with self.stores.procedures.step(eis.eid, call.requester, iccid, goes_on=goes_on):
             isd_p = eis.find(iccid) if iccid else None
@@ -65,14 +72,14 @@ class Context:
                 requester=call.requester,
                 iccid=iccid,
                 isd_p_aid=isd_p.isd_p_aid if isd_p else None,
-                status=SUCCESS,
             )
+            ended = Ended()
             try:
-                yield
+                yield ended
             except M2mError as error:
                 self._record(replace(record, status=status_of(error)))
                 raise
-            self._record(record)
+            self._record(replace(record, status=ended.status))
 
     def _record(self, record: AuditRecord) -> None:
         eis = self.cards.known(record.eid)

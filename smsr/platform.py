@@ -87,14 +87,14 @@ class Platform:
         """Do it, put it into the audit trail, and tell whom it concerns; also what a failed one did all the same."""
         context, enabled = self._context, before.enabled
         note = {_FORMER: str(enabled.iccid) if enabled is not None else ""}
-        with context.operation(request.call, before, operation, request.iccid):
+        with context.operation(request.call, before, operation, request.iccid) as ended:
             try:
-                status = yield from noted(work, note)
+                ended.status = yield from noted(work, note)
             except M2mError:
                 context.notices.compare(before, self._cards.known(before.eid), None)
                 raise
         context.notices.compare(before, self._cards.known(before.eid), request)
-        return CardResponse(status=status)
+        return CardResponse(status=ended.status)
 
     def audit(
         self, function: Function, request: AuditEisRequest, interrupted: Interrupted | None

@@ -26,6 +26,7 @@ from smsr.api.status import Code, Status
 from smsr.cardsteps import CardStep, ResetCard, RunCommands
 from smsr.kit.oid import Oid
 from smsr.ota.task import OutcomeUnknown
+from smsr.procedures import LEASE as SILENCE
 from smsr.serving.outbox import Entry, EntryKind
 from smsr.serving.procedure import Outcome
 from smsr.serving.service import Binding, Operation, OperationState, ReplyTo
@@ -361,6 +362,7 @@ class World:
         """What holds when all is over; what has come of it."""
         if self.lost:  # nobody may know how the card is, but it can be asked
             self.faults = Faults()
+            self.now += SILENCE + 1  # the audit is not to be told that a download is under way
             ask = Ask(Interface.ES3, "AuditEIS")
             self.calls.append(_Called(_LAST, ask, ask.request("last", None)))
             while choices := self.choices():

@@ -391,6 +391,7 @@ def test_a_deletion_that_fails_is_a_warning(bench: Bench) -> None:
     response = bench.smsr.enable_profile(bench.request())
     assert (response.status.status, response.status.code) == (Status.EXECUTED_WITHWARNING, Code.POL1.pair)
     assert bench.eis.find(ICCID_2) is not None
+    assert bench.eis.audit_trail[-1].status == response.status
 
 
 # --- disable and delete
