@@ -30,11 +30,6 @@ class Playable(Protocol):
 
 
 W = TypeVar("W", bound=Playable)
-Follow = Callable[[W], Callable[[str], bytes]]
-
-
-def _in_no_state(world: Playable) -> Callable[[str], bytes]:
-    return lambda name: b""
 
 
 def _run(world: Playable, choose: Choose, taken: Schedule) -> None:
@@ -66,7 +61,10 @@ def play(world: Playable, schedule: Sequence[str], taken: Schedule) -> None:
 
 
 def every(
-    make: Callable[[], W], done: Callable[[W, Schedule], None], most: int, follow: Follow[W] = _in_no_state
+    make: Callable[[], W],
+    follow: Callable[[W], Callable[[str], bytes]],
+    done: Callable[[W, Schedule], None],
+    most: int,
 ) -> int:
     """All schedules, depth first, each in a world of its own; `done` judges it. How many there were.
 
@@ -91,7 +89,7 @@ def every(
             world.check()
             if found in known:
                 break
-            known.update([found] if found else [])
+            known.add(found)
         else:
             done(world, taken)
         while path and path[-1][0] + 1 == path[-1][1]:

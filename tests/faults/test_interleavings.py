@@ -179,7 +179,7 @@ def test_every_order_of_two_functions(pair: tuple[str, str], deaths: int, places
         except AssertionError as error:
             raise AssertionError("\n".join(("", *taken, str(error)))) from None
 
-    played = every(lambda: bench.world(Faults(deaths=deaths)), done, most, States().follow_what_happens)
+    played = every(lambda: bench.world(Faults(deaths=deaths)), States().follow_what_happens, done, most)
     assert played < most or scale() == "ci", "there are more"
     print(f"{' and '.join(pair)}, {deaths} deaths: {played} ways to another state or to the end")
 
@@ -203,7 +203,7 @@ def test_whatever_is_drawn_comes_to_an_end_that_every_order_knows(places: tuple[
 
         return after
 
-    assert every(lambda: bench.world(Faults()), lambda world, taken: None, 10_000, follow) < 10_000
+    assert every(lambda: bench.world(Faults()), follow, lambda world, taken: None, 10_000) < 10_000
     for number in range(100):
         source, world, at = Random(number), bench.world(Faults()), b""
         state = states.follow(world)

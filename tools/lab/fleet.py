@@ -7,14 +7,11 @@ anew after a while, from what its image holds.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 from threading import Event, Thread
-from types import FrameType
 from typing import Final
 
 import click
@@ -33,6 +30,7 @@ from tools.cards.serve import open_card
 from tools.device.report import Report
 from tools.device.run import CAPABILITY, live
 from tools.device.smpp import SmppService
+from tools.ending import Ending
 from tools.entropy import SystemEntropy
 from tools.lab.layout import HOST, Lab
 from tools.lab.state import StateFile
@@ -177,12 +175,5 @@ class Fleet:
 
 def run(lab: Lab, *, as_json: bool) -> None:
     """Until Ctrl-C or SIGTERM."""
-    ended: SimpleQueue[None] = SimpleQueue()  # an Event that its own thread waits for is not for signals
-
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.put(None)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    with Fleet(lab, as_json=as_json) as fleet, StateFile(lab.run("devices"), fleet.figures):
-        ended.get()
+    with Ending() as ending, Fleet(lab, as_json=as_json) as fleet, StateFile(lab.run("devices"), fleet.figures):
+        ending.wait()

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Lock
-from types import FrameType
 from typing import Any, Final
 
 import click
@@ -39,6 +36,7 @@ from smsr.serving.http.limits import Limits
 from smsr.serving.http.server import HttpServer, Tls
 from smsr.serving.http.site import Site
 from smsr.serving.service import Operation, ReplyTo
+from tools.ending import Ending
 from tools.lab.layout import HOST, Lab
 from tools.text import printable
 
@@ -109,21 +107,14 @@ class Operator:
 
 def run(lab: Lab) -> None:
     """Until Ctrl-C or SIGTERM."""
-    ended: SimpleQueue[None] = SimpleQueue()  # an Event that its own thread waits for is not for signals
-
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.put(None)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    with ExitStack() as stack:
+    with Ending() as ending, ExitStack() as stack:
         operator = Operator(lab.oid("operator"), lab.path / "operator.jsonl")
         stack.callback(operator.close)
         for server in servers(lab, operator):
             host, port = server.start()
             stack.callback(server.close)
             click.echo(f"listening     {host}:{port}")
-        ended.get()
+        ending.wait()
 
 
 def servers(lab: Lab, operator: Operator) -> tuple[HttpServer, HttpServer]:

@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Final, Self
 
+from tools.ending import Ending
 from tools.errors import ToolError
 from tools.lab.child import GRACE
 from tools.text import printable
@@ -76,14 +74,11 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.parts: list[Part] = []
         self._say = say
-        self._ends: SimpleQueue[None] = SimpleQueue()
-        """Of signals. A handler that sets an Event for which its own thread just begins to wait never comes back."""
+        self._ending = Ending()
         self._read, self._write = os.pipe()
-        self._before: list[tuple[int, object]] = []
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before.append((number, signal.signal(number, self._end)))
+        self._ending.__enter__()
         return self
 
     def __exit__(
@@ -92,8 +87,7 @@ class Supervisor:
         self._stop()
         os.close(self._read)
         os.close(self._write)
-        for number, handler in self._before:
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._ending.__exit__()
 
     def start(self, *parts: Part) -> None:
         """Start parts and wait until all are ready; ToolError when one ends or takes too long, Stopped."""
@@ -124,12 +118,8 @@ class Supervisor:
 
     # ---
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self._ends.put(None)
-
     def _wait(self, seconds: float) -> None:
-        with suppress(Empty):
-            self._ends.get(timeout=seconds)
+        if self._ending.wait(seconds):
             raise Stopped
 
     def _is_ready(self, part: Part) -> bool:
@@ -181,16 +171,15 @@ class Supervisor:
 
     def _stop(self) -> None:
         """SIGTERM, some seconds, SIGKILL; a second Ctrl-C cuts the seconds short."""
-        self._ends = SimpleQueue()
+        while self._ending.wait(0):  # what came until now has its effect
+            pass
         living = [part.process for part in self.parts if part.process is not None and part.process.poll() is None]
         for process in living:
             process.terminate()
         end = time.monotonic() + GRACE
         while any(process.poll() is None for process in living) and time.monotonic() < end:
-            with suppress(Stopped):
-                self._wait(_LOOK)
-                continue
-            break
+            if self._ending.wait(_LOOK):
+                break
         for process in living:
             if process.poll() is None:
                 process.kill()

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import gc
 import logging
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
-from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from smsr.serving.config import load_config
 from smsr.serving.logs import log_to
+from tools.ending import Ending
 from tools.entropy import SystemEntropy
 from tools.errors import ToolError, reason
 
@@ -61,20 +59,14 @@ def settle() -> None:
 
 def _serve(title: str, make: Callable[[], _Server], level: str) -> None:
     log_to(sys.stderr, logging.getLevelNamesMapping()[level.upper()])
-    stopped: SimpleQueue[None] = SimpleQueue()  # an Event that its own thread waits for is not for signals
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.put(None)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    server = make()
-    try:
-        server.start()
-    except OSError as error:
+    with Ending() as ending:
+        server = make()
+        try:
+            server.start()
+        except OSError as error:
+            server.stop()
+            raise ToolError(f"{title} cannot listen at {server.host.config.listen}: {reason(error)}") from None
+        settle()
+        click.echo(f"{title} {server.host.oid} at {server.host.url}; Ctrl-C ends it")
+        ending.wait()
         server.stop()
-        raise ToolError(f"{title} cannot listen at {server.host.config.listen}: {reason(error)}") from None
-    settle()
-    click.echo(f"{title} {server.host.oid} at {server.host.url}; Ctrl-C ends it")
-    stopped.get()
-    server.stop()

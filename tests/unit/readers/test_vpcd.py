@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -202,6 +205,35 @@ def test_a_card_comes_back_after_its_driver_was_away(driver: Driver, run: Callab
         driver.close()
     until(lambda: running.states.count(SlotState.REMOVED) == 3)
     assert running.states == [SlotState.INSERTED, SlotState.REMOVED] * 3
+
+
+def test_it_stops_at_whatever_moment_a_signal_handler_wants(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread waits for a driver that is not there, and stops itself between any two lines."""
+    monkeypatch.setattr("emulator.readers.vpcd._RETRY", 0.001)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    lines = 0
+
+    def stop_at(moment: int) -> None:
+        nonlocal lines
+        lines, reader = 0, VpcdReader(lab.card, "127.0.0.1", port, lambda state: None)
+
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal lines
+            lines += 1
+            if lines == moment:
+                sys.settrace(None)
+                reader.stop()
+            return trace
+
+        sys.settrace(trace)
+        try:
+            reader.run()
+        finally:
+            sys.settrace(None)
+
+    for moment in range(1, 300):
+        stop_at(moment)
 
 
 def test_a_driver_that_is_not_there_yet(lab: Lab) -> None:
